@@ -1,15 +1,43 @@
 //! The log flow: bytes of a container's log become lines, lines become events, events become
 //! batches that keep `PutLogEvents`' limits.
 //!
+//! ```text
+//! json_file, frame ─Record─▶ line ─Line─▶ event ─Event─▶ finish ─message─▶ batch ─Batch─▶ Sink
+//! ```
+//!
 //! Pure: no clock, no disk, no network, no tokio, no SDK. Whoever calls says what time it is.
 
+pub mod json_file;
+
+pub mod frame;
+
+pub mod line;
+
+pub mod event;
+
+pub mod finish;
+
 pub mod clean;
-pub mod redact;
-pub mod route;
+
 pub mod structure;
 
+pub mod redact;
+
+pub mod batch;
+
+pub mod cursor;
+
+pub mod route;
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::time::Duration;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
 /// One of the two pipes a container writes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub enum Pipe {
     /// Standard output; also everything of a container with a terminal (`docker run -t`).
     Stdout,
@@ -17,7 +45,7 @@ pub enum Pipe {
     Stderr,
 }
 
-/// What of a container decides where its lines go. Labels are Docker's, unordered there, sorted here.
+/// What of a container decides where its lines go.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Container {
     /// The full id, 64 hexadecimal digits.
@@ -27,5 +55,64 @@ pub struct Container {
     /// The image as it was asked for, with its tag: `starttech-backend:1.4`.
     pub image: String,
     /// The labels.
-    pub labels: std::collections::BTreeMap<String, String>,
+    pub labels: BTreeMap<String, String>,
+}
+
+/// Where a container's events go: a log group and a stream in it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Destination {
+    /// The log group, `/starttech/backend`.
+    pub group: String,
+    /// The log stream, `i-0abc/starttech-backend/0123456789ab`.
+    pub stream: String,
+}
+
+/// A batch as it goes out: the body is the request's, byte for byte.
+#[derive(Debug, Clone)]
+pub struct Outgoing {
+    /// Where it goes.
+    pub destination: Destination,
+    /// The JSON of a `PutLogEvents` request.
+    pub body: Bytes,
+    /// How many events the body holds.
+    pub events: usize,
+}
+
+/// What the service took of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Receipt {
+    /// Events older than 14 days or than the group's retention, which the service refused.
+    pub too_old: usize,
+    /// Events more than two hours ahead of the service's clock, which it refused.
+    pub too_new: usize,
+}
+
+/// Why a batch was not taken, and so what to do with it.
+#[derive(Debug, thiserror::Error)]
+pub enum Refusal {
+    /// Try again, not before `after` if the service said so.
+    #[error("{reason}")]
+    Retry {
+        /// What happened, and what the operator can do where it does not pass by itself.
+        reason: String,
+        /// The service's own word on when to come back.
+        after: Option<Duration>,
+        /// Nothing but an operator's act ends this: try again slowly.
+        lasting: bool,
+    },
+    /// The group or the stream is not there (any more): [`Sink::create`], then again.
+    #[error("the log group or stream does not exist")]
+    Missing,
+    /// The service will never take this batch as it is.
+    #[error("{0}")]
+    Refused(String),
+}
+
+/// Where batches go. One implementation speaks to `CloudWatch`, one writes into a directory.
+pub trait Sink: Send + Sync + 'static {
+    /// Hands one batch over.
+    fn put(&self, batch: &Outgoing) -> impl Future<Output = Result<Receipt, Refusal>> + Send;
+
+    /// Makes the group and the stream, with the group's retention; what exists already is left.
+    fn create(&self, destination: &Destination) -> impl Future<Output = Result<(), Refusal>> + Send;
 }
