@@ -8,3 +8,4 @@
 //! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ retry`.
 
 pub mod logs;
+pub mod retry;
