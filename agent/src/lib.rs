@@ -7,5 +7,7 @@
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
 //! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ retry`.
 
+pub mod tail;
+
 pub mod logs;
 pub mod retry;

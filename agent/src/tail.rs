@@ -1,0 +1,276 @@
+//! Reads a container's json-file log from the files themselves, across rotation.
+//!
+//! A file is known by its inode. What Docker renames or deletes stays open here until it is read
+//! to its end, and for as long as its name exists, so that its inode number cannot go to a newer
+//! file unseen. Knows records and positions; knows nothing of containers or of what lines say.
+
+mod file;
+pub mod watch;
+
+use std::collections::VecDeque;
+use std::ffi::{OsStr, OsString};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::logs::cursor::{Cursor, FileId, Position};
+use crate::logs::json_file::{Record, parse};
+use file::LogFile;
+
+/// What one call reads, at most. A record is at most a piece of 16 KiB with every byte escaped.
+pub const READ_BYTES: usize = 256 * 1024;
+
+/// The log of one container: its files, oldest first.
+#[derive(Debug)]
+pub struct Tail {
+    directory: PathBuf,
+    name: OsString,
+    /// Those not read to their end; the last is the one that Docker writes to.
+    files: VecDeque<LogFile>,
+    /// Those read to their end whose names still exist.
+    done: Vec<LogFile>,
+    end: Option<Position>,
+}
+
+/// How a log was found, compared with where reading had stopped.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Found {
+    /// Never read before.
+    New,
+    /// Where reading had stopped is there.
+    Resumed,
+    /// The file in which reading had stopped is gone: everything that is left is newer, and
+    /// what was between may be lost.
+    Gap,
+}
+
+/// What one call of [`Tail::read`] did.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Progress {
+    /// Bytes read: 0 when there was nothing new.
+    pub bytes: usize,
+    /// The log had been cut off: what was in it and not read by then is lost.
+    pub truncated: bool,
+}
+
+/// What stands in the log at one place.
+#[derive(Debug)]
+pub enum Entry<'a> {
+    /// A record.
+    Record(Record<'a>),
+    /// Something else, without its newline.
+    Malformed(&'a [u8]),
+}
+
+impl Tail {
+    /// Opens the log at `path`, rotated files beside it included, and goes on at `cursor`.
+    /// A log that does not exist yet is awaited.
+    pub fn open(path: &Path, cursor: &Cursor) -> io::Result<(Self, Found)> {
+        let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
+        let name = path.file_name().unwrap_or_default().to_owned();
+        let mut tail = Self { directory, name, files: VecDeque::new(), done: Vec::new(), end: None };
+        for number in tail.rotations(true)?.into_iter().rev() {
+            match LogFile::open(&tail.path(&number)) {
+                Ok(file) => tail.files.push_back(file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let found = tail.resume(cursor)?;
+        Ok((tail, found))
+    }
+
+    /// Hands over up to [`READ_BYTES`] of entries, each with the place where it begins.
+    /// `buffer` is scratch space of that size, shared between tails.
+    pub fn read(
+        &mut self,
+        buffer: &mut [u8],
+        take: &mut impl FnMut(Entry<'_>, Position),
+    ) -> io::Result<Progress> {
+        loop {
+            let newest = self.files.len() <= 1;
+            let Some(file) = self.files.front_mut() else {
+                if self.rescan()? { continue } else { return Ok(Progress::default()) }
+            };
+            let truncated = newest && file.truncated()?;
+            let bytes = file.fill(buffer)?;
+            let consumed = file.entries(buffer.get(..bytes).unwrap_or_default(), !newest, take);
+            file.consume(buffer.get(..bytes).unwrap_or_default(), consumed);
+            if consumed > 0 {
+                self.end = Some(file.position());
+            }
+            if consumed > 0 || truncated {
+                return Ok(Progress { bytes: consumed, truncated });
+            }
+            if newest {
+                // Docker may have written to this file and rotated since: after a rotation was
+                // seen, the loop reads the file once more before it is left.
+                if !self.rescan()? {
+                    return Ok(Progress::default());
+                }
+            } else if let Some(file) = self.files.pop_front()
+                && file.has_name()
+            {
+                self.done.push(file);
+            }
+        }
+    }
+
+    /// Looks for files that Docker has begun since, and takes hold of them. Whether there were
+    /// any.
+    pub fn rescan(&mut self) -> io::Result<bool> {
+        self.done.retain(LogFile::has_name);
+        let mut new = Vec::new();
+        // From the newest to the oldest: what Docker renames meanwhile moves ahead of us, so it
+        // may be seen twice, but is never passed over.
+        for number in self.rotations(false)? {
+            match LogFile::open_unless(&self.path(&number), |inode| {
+                self.files.iter().chain(&self.done).chain(&new).any(|file| file.inode() == inode)
+            }) {
+                Ok(Some(file)) => new.push(file),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                Err(error) => return Err(error),
+            }
+        }
+        let any = !new.is_empty();
+        self.files.extend(new.into_iter().rev());
+        Ok(any)
+    }
+
+    /// Where reading stands: behind the last entry handed over.
+    pub fn end(&self) -> Option<Position> {
+        self.end
+    }
+
+    /// The log's files are deleted, and what they held is read.
+    pub fn is_deleted(&self) -> bool {
+        self.files.len() <= 1
+            && self.files.front().is_none_or(|file| !file.has_name())
+            && !self.path(OsStr::new("")).exists()
+    }
+
+    /// The directory that the files are in.
+    pub fn directory(&self) -> &Path {
+        &self.directory
+    }
+
+    /// Endings of the log's file names, the newest first: nothing, `.1`, `.2` … and, if asked
+    /// for, `.3.gz`. A compressed file beside its uncompressed self is not finished yet.
+    fn rotations(&self, compressed: bool) -> io::Result<Vec<OsString>> {
+        let entries = match self.directory.read_dir() {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(error),
+        };
+        let mut found = Vec::new();
+        for entry in entries {
+            let name = entry?.file_name();
+            let Some(ending) = name.to_str().zip(self.name.to_str()).and_then(|(n, log)| n.strip_prefix(log))
+            else {
+                continue;
+            };
+            let plain = ending.strip_suffix(".gz").unwrap_or(ending);
+            let gz = plain.len() < ending.len();
+            let number = match plain.strip_prefix('.') {
+                Some(digits) => digits.parse::<u32>().ok(),
+                None => plain.is_empty().then_some(0),
+            };
+            if let Some(number) = number
+                && (!gz || compressed)
+            {
+                found.push((number, gz, OsString::from(ending)));
+            }
+        }
+        found.sort();
+        found.dedup_by_key(|(number, _, _)| *number);
+        Ok(found.into_iter().map(|(_, _, ending)| ending).collect())
+    }
+
+    fn path(&self, ending: &OsStr) -> PathBuf {
+        let mut name = self.name.clone();
+        name.push(ending);
+        self.directory.join(name)
+    }
+
+    fn resume(&mut self, cursor: &Cursor) -> io::Result<Found> {
+        let places = [cursor.stdout, cursor.stderr];
+        let mut from = None;
+        for (pipe, place) in places.into_iter().enumerate() {
+            let Some(Position::File { file: id, offset, part }) = place else { continue };
+            let Some(at) = self.find(&id)? else {
+                from = None;
+                break;
+            };
+            for (index, file) in self.files.iter_mut().enumerate() {
+                file.skip(pipe, if index < at { u64::MAX } else if index == at { offset } else { 0 }, part);
+            }
+            if from.is_none_or(|best| (at, offset) < best) {
+                from = Some((at, offset));
+            }
+        }
+        let Some((at, offset)) = from else {
+            let known = places.into_iter().flatten().any(|place| matches!(place, Position::File { .. }));
+            for file in &mut self.files {
+                file.skip(0, 0, 0);
+                file.skip(1, 0, 0);
+            }
+            return Ok(if known { Found::Gap } else { Found::New });
+        };
+        let rest = self.files.split_off(at);
+        self.done = std::mem::replace(&mut self.files, rest).into_iter().collect();
+        if let Some(file) = self.files.front_mut() {
+            file.seek(offset)?;
+            self.end = Some(file.position());
+        }
+        Ok(Found::Resumed)
+    }
+
+    /// The file that `id` was made of: by inode and head, or by head alone if it was compressed.
+    fn find(&mut self, id: &FileId) -> io::Result<Option<usize>> {
+        let mut by_head = None;
+        for (index, file) in self.files.iter_mut().enumerate() {
+            if !file.begins_like(id)? {
+                continue;
+            }
+            if file.inode() == id.inode {
+                return Ok(Some(index));
+            }
+            if id.head_len > 0 {
+                by_head = Some(index);
+            }
+        }
+        Ok(by_head)
+    }
+}
+
+/// Hands over the entries of `bytes` and tells how many bytes they are. What follows the last
+/// newline is left, unless no more can come.
+fn entries(bytes: &[u8], complete: bool, mut take: impl FnMut(Entry<'_>, usize)) -> usize {
+    let mut start = 0;
+    let mut one = |start: usize, end: usize| {
+        let line = bytes.get(start..end).unwrap_or_default();
+        // Where a log was truncated under a writer that does not append, zeros fill the hole.
+        let holes = line.iter().take_while(|byte| **byte == 0).count();
+        let line = line.get(holes..).unwrap_or_default();
+        if line.is_empty() {
+            return;
+        }
+        match parse(line) {
+            Some(record) => take(Entry::Record(record), start),
+            None => take(Entry::Malformed(line), start),
+        }
+    };
+    for end in memchr::memchr_iter(b'\n', bytes) {
+        one(start, end);
+        start = end + 1;
+    }
+    let overlong = start == 0 && bytes.len() == READ_BYTES;
+    if start < bytes.len() && (complete || overlong) {
+        one(start, bytes.len());
+        start = bytes.len();
+    }
+    start
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,208 @@
+//! One file of a log, plain or compressed: read from, recognised, held open.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, MetadataExt};
+use std::path::Path;
+
+use flate2::read::MultiGzDecoder;
+
+use super::{Entry, READ_BYTES, entries};
+use crate::logs::Pipe;
+use crate::logs::cursor::{FileId, HEAD_LIMIT, Position};
+
+#[derive(Debug)]
+pub(super) struct LogFile {
+    source: Source,
+    inode: u64,
+    /// CRC-32 and length of the first record's beginning, once there is one.
+    head: Option<(u32, u32)>,
+    /// Of the next entry, in bytes of the uncompressed text.
+    offset: u64,
+    /// For standard output and standard error: entries before this are done, and how many parts
+    /// of the line that goes on there.
+    skip: [(u64, u32); 2],
+}
+
+#[derive(Debug)]
+enum Source {
+    Plain(File),
+    /// The decoder, and what it gave that was not consumed yet.
+    Compressed(Box<MultiGzDecoder<File>>, Vec<u8>),
+}
+
+impl LogFile {
+    pub(super) fn open(path: &Path) -> io::Result<Self> {
+        let file = File::open(path)?;
+        let inode = file.metadata()?.ino();
+        let source = if path.extension().is_some_and(|ending| ending == "gz") {
+            Source::Compressed(Box::new(MultiGzDecoder::new(file)), Vec::new())
+        } else {
+            Source::Plain(file)
+        };
+        Ok(Self { source, inode, head: None, offset: 0, skip: [(0, 0); 2] })
+    }
+
+    /// Opens it unless its inode is known. Judged again after opening: the name may have gone to
+    /// another file in between.
+    pub(super) fn open_unless(path: &Path, known: impl Fn(u64) -> bool) -> io::Result<Option<Self>> {
+        if known(path.symlink_metadata()?.ino()) {
+            return Ok(None);
+        }
+        let file = Self::open(path)?;
+        Ok(if known(file.inode) { None } else { Some(file) })
+    }
+
+    pub(super) fn inode(&self) -> u64 {
+        self.inode
+    }
+
+    /// Whether the file still has a name, in the directory or elsewhere.
+    pub(super) fn has_name(&self) -> bool {
+        self.file().metadata().is_ok_and(|metadata| metadata.nlink() > 0)
+    }
+
+    pub(super) fn position(&self) -> Position {
+        Position::File { file: self.id(), offset: self.offset, part: 0 }
+    }
+
+    pub(super) fn skip(&mut self, pipe: usize, before: u64, part: u32) {
+        if let Some(skip) = self.skip.get_mut(pipe) {
+            *skip = (before, part);
+        }
+    }
+
+    pub(super) fn seek(&mut self, offset: u64) -> io::Result<()> {
+        if let Source::Compressed(decoder, _) = &mut self.source {
+            io::copy(&mut decoder.take(offset), &mut io::sink())?;
+        }
+        self.offset = offset;
+        Ok(())
+    }
+
+    /// Whether its beginning is the one that `id` was made of. Remembers it if so.
+    pub(super) fn begins_like(&mut self, id: &FileId) -> io::Result<bool> {
+        if id.head_len == 0 {
+            return Ok(true);
+        }
+        let matches = self.head_of(id.head_len)? == Some(id.head);
+        if matches {
+            self.head = Some((id.head, id.head_len));
+        }
+        Ok(matches)
+    }
+
+    /// Whether the file was cut off under us. Reading goes on at its new beginning.
+    pub(super) fn truncated(&mut self) -> io::Result<bool> {
+        let Source::Plain(file) = &self.source else { return Ok(false) };
+        if self.offset == 0 {
+            return Ok(false);
+        }
+        let size = file.metadata()?.size();
+        let regrown = match self.head {
+            // Cut off and grown again since: the beginning is another one.
+            Some((head, length)) if size > self.offset => self.head_of(length)? != Some(head),
+            _ => false,
+        };
+        if size >= self.offset && !regrown {
+            return Ok(false);
+        }
+        self.offset = 0;
+        self.head = None;
+        self.skip = [(0, 0); 2];
+        Ok(true)
+    }
+
+    /// Reads what comes next into `buffer`, without consuming it.
+    pub(super) fn fill(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        match &mut self.source {
+            Source::Plain(file) => file.read_at(buffer, self.offset),
+            Source::Compressed(decoder, carry) => {
+                let room = buffer.len().saturating_sub(carry.len()) as u64;
+                decoder.take(room).read_to_end(carry)?;
+                if let Some(start) = buffer.get_mut(..carry.len()) {
+                    start.copy_from_slice(carry);
+                }
+                Ok(carry.len())
+            }
+        }
+    }
+
+    /// Hands over the entries of `bytes`, which [`LogFile::fill`] read, and tells how many bytes
+    /// they are.
+    pub(super) fn entries(
+        &mut self,
+        bytes: &[u8],
+        complete: bool,
+        take: &mut impl FnMut(Entry<'_>, Position),
+    ) -> usize {
+        if self.head.is_none() && self.offset == 0 {
+            self.head = head(bytes);
+        }
+        let (id, base, skip) = (self.id(), self.offset, self.skip);
+        // No more can come behind the end of a file that Docker has left.
+        let complete = (complete || matches!(self.source, Source::Compressed(..))) && bytes.len() < READ_BYTES;
+        entries(bytes, complete, |entry, at| {
+            let offset = base + at as u64;
+            let pipe = match &entry {
+                Entry::Record(record) => usize::from(record.pipe == Pipe::Stderr),
+                Entry::Malformed(_) => 0,
+            };
+            let (before, part) = skip.get(pipe).copied().unwrap_or_default();
+            if offset >= before {
+                let part = if offset == before { part } else { 0 };
+                take(entry, Position::File { file: id, offset, part });
+            }
+        })
+    }
+
+    /// Moves on behind the first `consumed` of `bytes`.
+    pub(super) fn consume(&mut self, bytes: &[u8], consumed: usize) {
+        self.offset += consumed as u64;
+        if let Source::Compressed(_, carry) = &mut self.source {
+            carry.clear();
+            carry.extend_from_slice(bytes.get(consumed..).unwrap_or_default());
+        }
+    }
+
+    fn id(&self) -> FileId {
+        let (head, head_len) = self.head.unwrap_or_default();
+        FileId { inode: self.inode, head, head_len }
+    }
+
+    fn file(&self) -> &File {
+        match &self.source {
+            Source::Plain(file) => file,
+            Source::Compressed(decoder, _) => decoder.get_ref(),
+        }
+    }
+
+    /// CRC-32 of the first `length` bytes, if there are so many. Does not move anything.
+    fn head_of(&self, length: u32) -> io::Result<Option<u32>> {
+        let mut bytes = vec![0; (length as usize).min(HEAD_LIMIT)];
+        let mut filled = 0;
+        match &self.source {
+            Source::Plain(file) => filled = file.read_at(&mut bytes, 0)?,
+            Source::Compressed(decoder, _) => {
+                // A second decoder, at a place of its own: cloned handles share theirs.
+                let mut compressed = vec![0; 64 * 1024];
+                let read = decoder.get_ref().read_at(&mut compressed, 0)?;
+                let mut beginning = MultiGzDecoder::new(compressed.get(..read).unwrap_or_default());
+                while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
+                    match beginning.read(rest) {
+                        Ok(0) | Err(_) => break,
+                        Ok(read) => filled += read,
+                    }
+                }
+            }
+        }
+        Ok((filled == bytes.len()).then(|| crc32fast::hash(&bytes)))
+    }
+}
+
+/// What a file is recognised by: its first record, or as much of it as is needed.
+fn head(bytes: &[u8]) -> Option<(u32, u32)> {
+    let end = memchr::memchr(b'\n', bytes)?.min(HEAD_LIMIT);
+    let length = u32::try_from(end).ok()?;
+    Some((crc32fast::hash(bytes.get(..end)?), length))
+}

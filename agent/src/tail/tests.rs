@@ -1,0 +1,236 @@
+use std::fs;
+use std::io::Write;
+use std::os::unix::fs::FileExt;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tempfile::TempDir;
+
+use super::*;
+use crate::logs::Pipe;
+
+/// A directory in which logs rotate as dockerd does it.
+struct Log {
+    directory: TempDir,
+    next: u64,
+}
+
+impl Log {
+    fn new() -> Self {
+        Self { directory: TempDir::new().unwrap(), next: 0 }
+    }
+
+    fn path(&self, ending: &str) -> PathBuf {
+        self.directory.path().join(format!("id-json.log{ending}"))
+    }
+
+    fn write(&mut self, count: u64) {
+        let mut file = fs::OpenOptions::new().append(true).create(true).open(self.path("")).unwrap();
+        for _ in 0..count {
+            let (n, stream) = (self.next, if self.next.is_multiple_of(3) { "stderr" } else { "stdout" });
+            let nanos = n % 1_000_000_000;
+            writeln!(file, r#"{{"log":"n={n}\n","stream":"{stream}","time":"2026-01-26T19:45:10.{nanos:09}Z"}}"#)
+                .unwrap();
+            self.next += 1;
+        }
+    }
+
+    fn rotate(&self, keep: u32) {
+        for number in (1..keep).rev() {
+            for ending in ["", ".gz"] {
+                let from = if number == 1 { String::new() } else { format!(".{}{ending}", number - 1) };
+                if number > 1 || ending.is_empty() {
+                    let _ = fs::rename(self.path(&from), self.path(&format!(".{number}{ending}")));
+                }
+            }
+        }
+        fs::File::create(self.path("")).unwrap();
+    }
+
+    fn compress(&self, number: u32) {
+        let plain = self.path(&format!(".{number}"));
+        let mut encoder = GzEncoder::new(
+            fs::File::create(self.path(&format!(".{number}.gz"))).unwrap(),
+            Compression::fast(),
+        );
+        encoder.write_all(&fs::read(&plain).unwrap()).unwrap();
+        encoder.finish().unwrap();
+        fs::remove_file(plain).unwrap();
+    }
+
+    fn open(&self, cursor: &Cursor) -> (Tail, Found) {
+        Tail::open(&self.path(""), cursor).unwrap()
+    }
+}
+
+fn numbers(tail: &mut Tail) -> Vec<u64> {
+    let mut buffer = vec![0; READ_BYTES];
+    let mut found = Vec::new();
+    loop {
+        let progress = tail
+            .read(&mut buffer, &mut |entry, _| match entry {
+                Entry::Record(record) => found.push(record.text[2..].parse().unwrap()),
+                Entry::Malformed(bytes) => panic!("{}", String::from_utf8_lossy(bytes)),
+            })
+            .unwrap();
+        if progress == Progress::default() {
+            return found;
+        }
+    }
+}
+
+fn cursor(tail: &Tail) -> Cursor {
+    Cursor { stdout: tail.end(), stderr: tail.end() }
+}
+
+#[test]
+fn rotation_is_followed_and_rotated_files_are_read_to_their_end() {
+    let mut log = Log::new();
+    log.write(5);
+    let (mut tail, found) = log.open(&Cursor::default());
+    assert_eq!(found, Found::New);
+    assert_eq!(numbers(&mut tail), [0, 1, 2, 3, 4]);
+    log.write(2);
+    for _ in 0..5 {
+        log.rotate(3);
+        tail.rescan().unwrap();
+        log.write(2);
+    }
+    assert_eq!(numbers(&mut tail), (5..17).collect::<Vec<_>>());
+    assert!(tail.done.len() <= 2, "files without a name are let go: {}", tail.done.len());
+}
+
+#[test]
+fn polling_alone_finds_a_rotation() {
+    let mut log = Log::new();
+    log.write(1);
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail), [0]);
+    log.write(1);
+    log.rotate(3);
+    log.write(1);
+    assert_eq!(numbers(&mut tail), [1, 2]);
+}
+
+#[test]
+fn reading_goes_on_where_it_stopped_though_files_were_renamed_and_compressed() {
+    let mut log = Log::new();
+    log.write(10);
+    let (mut tail, _) = log.open(&Cursor::default());
+    numbers(&mut tail);
+    let cursor = cursor(&tail);
+    drop(tail);
+    log.write(3);
+    log.rotate(5);
+    log.write(3);
+    log.rotate(5);
+    log.compress(2);
+    log.compress(1);
+    log.write(3);
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Resumed);
+    assert_eq!(numbers(&mut tail), (10..19).collect::<Vec<_>>());
+    log.write(1);
+    log.rotate(5);
+    log.compress(1);
+    assert_eq!(numbers(&mut tail), [19]);
+}
+
+#[test]
+fn each_pipe_goes_on_at_its_own_place() {
+    let mut log = Log::new();
+    log.write(9);
+    let mut places = Vec::new();
+    let (mut tail, _) = log.open(&Cursor::default());
+    tail.read(&mut vec![0; READ_BYTES], &mut |_, position| places.push(position)).unwrap();
+    let cursor = Cursor { stdout: Some(places[7]), stderr: Some(places[3]) };
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Resumed);
+    assert_eq!(numbers(&mut tail), [3, 6, 7, 8]);
+}
+
+#[test]
+fn a_place_that_was_rotated_away_is_a_gap() {
+    let mut log = Log::new();
+    log.write(3);
+    let (mut tail, _) = log.open(&Cursor::default());
+    numbers(&mut tail);
+    let cursor = cursor(&tail);
+    drop(tail);
+    for _ in 0..4 {
+        log.rotate(3);
+        log.write(1);
+    }
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Gap);
+    assert_eq!(numbers(&mut tail), [4, 5, 6]);
+}
+
+#[test]
+fn a_truncated_log_is_read_from_its_new_beginning() {
+    let mut log = Log::new();
+    log.write(5);
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail).len(), 5);
+    let file = fs::OpenOptions::new().write(true).open(log.path("")).unwrap();
+    file.set_len(0).unwrap();
+    log.write(2);
+    assert_eq!(numbers(&mut tail), [5, 6]);
+    // Cut off and grown beyond our place before we look again.
+    file.set_len(0).unwrap();
+    log.write(50);
+    assert_eq!(numbers(&mut tail), (7..57).collect::<Vec<_>>());
+    // A writer that does not append leaves a hole of zeros.
+    let size = file.metadata().unwrap().len();
+    file.set_len(0).unwrap();
+    let record = br#"{"log":"n=99\n","stream":"stdout","time":"2026-01-26T19:45:10Z"}
+"#;
+    file.write_all_at(record, size).unwrap();
+    assert_eq!(numbers(&mut tail), [99]);
+}
+
+#[test]
+fn a_log_that_comes_later_is_awaited_and_a_deleted_one_is_read_to_its_end() {
+    let mut log = Log::new();
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail), [0; 0]);
+    log.write(2);
+    assert!(tail.rescan().unwrap());
+    fs::remove_file(log.path("")).unwrap();
+    assert_eq!(numbers(&mut tail), [0, 1]);
+    assert!(tail.is_deleted());
+}
+
+#[test]
+fn records_across_the_borders_of_reads_are_whole() {
+    let mut log = Log::new();
+    log.write(8_000);
+    log.rotate(3);
+    log.write(8_000);
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail), (0..16_000).collect::<Vec<_>>());
+}
+
+#[test]
+fn what_is_no_record_is_handed_over_and_the_rest_goes_on() {
+    let log = Log::new();
+    let record = r#"{"log":"a\n","stream":"stderr","time":"2026-01-26T19:45:10Z"}"#;
+    let torn = r#"{"log":"torn in the mid"#;
+    let overlong = "z".repeat(READ_BYTES + 10);
+    fs::write(log.path(".1"), format!("{overlong}\n{record}\ngarbage\n{record}\n{torn}")).unwrap();
+    fs::write(log.path(""), format!("{record}\nincomplete")).unwrap();
+    let (mut tail, _) = log.open(&Cursor::default());
+    let mut buffer = vec![0; READ_BYTES];
+    let mut seen = Vec::new();
+    let mut take = |entry: Entry<'_>, _: Position| match entry {
+        Entry::Record(record) => {
+            assert_eq!(record.pipe, Pipe::Stderr);
+            seen.push(record.text.into_owned());
+        }
+        Entry::Malformed(bytes) => seen.push(format!("malformed {}", bytes.len())),
+    };
+    while tail.read(&mut buffer, &mut take).unwrap().bytes > 0 {}
+    let overlong = format!("malformed {READ_BYTES}");
+    let expected = [&overlong, "malformed 10", "a", "malformed 7", "a", "malformed 23", "a"];
+    assert_eq!(seen, expected);
+}
