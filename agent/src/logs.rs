@@ -27,6 +27,8 @@ pub mod batch;
 
 pub mod cursor;
 
+pub mod flow;
+
 pub mod route;
 
 use std::collections::BTreeMap;

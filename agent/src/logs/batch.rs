@@ -93,6 +93,11 @@ impl Batch {
         self.bytes += message.len() + EVENT_OVERHEAD;
     }
 
+    /// Where it goes.
+    pub fn destination(&self) -> &Destination {
+        &self.destination
+    }
+
     /// No event in it.
     pub fn is_empty(&self) -> bool {
         self.index.is_empty()

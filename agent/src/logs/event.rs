@@ -111,12 +111,12 @@ impl Assembler {
     }
 
     /// Emits what has been held for [`HOLD`] without another line.
-    pub fn expire(&mut self, now: Instant, emit: &mut impl FnMut(Event<'_>)) {
+    pub fn expire(&mut self, now: Instant, emit: &mut dyn FnMut(Event<'_>)) {
         self.release(|held| held.touched + HOLD <= now, emit);
     }
 
     /// Emits all that is held.
-    pub fn flush(&mut self, emit: &mut impl FnMut(Event<'_>)) {
+    pub fn flush(&mut self, emit: &mut dyn FnMut(Event<'_>)) {
         self.release(|_| true, emit);
     }
 
@@ -129,7 +129,7 @@ impl Assembler {
         .map(|held| held.start)
     }
 
-    fn release(&mut self, ready: impl Fn(&Held) -> bool, emit: &mut impl FnMut(Event<'_>)) {
+    fn release(&mut self, ready: impl Fn(&Held) -> bool, emit: &mut dyn FnMut(Event<'_>)) {
         for (slot, pipe) in [(&mut self.stdout, Pipe::Stdout), (&mut self.stderr, Pipe::Stderr)] {
             if let Some(held) = slot.take_if(|held| ready(held)) {
                 held.emit(pipe, emit);
@@ -146,7 +146,7 @@ impl Held {
             && self.trace.goes_on_with(text)
     }
 
-    fn emit(&self, pipe: Pipe, emit: &mut impl FnMut(Event<'_>)) {
+    fn emit(&self, pipe: Pipe, emit: &mut (impl FnMut(Event<'_>) + ?Sized)) {
         let text = self.text.trim_end();
         emit(Event { text, pipe, time_ns: self.time_ns, start: self.start, part: None });
     }

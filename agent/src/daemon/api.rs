@@ -1,0 +1,96 @@
+//! Reads a log that is no file over Docker's API: of the `local` and `journald` drivers and of
+//! others that keep a copy. One task for each container, for as long as it exists.
+
+use std::time::Duration;
+
+use futures_util::StreamExt;
+use log::{debug, warn};
+use tokio::sync::{Notify, mpsc};
+use tokio::time::{sleep, timeout};
+
+use crate::docker::{Engine, Found, Frame};
+use crate::logs::Pipe;
+use crate::logs::cursor::{Cursor, Position};
+use crate::logs::frame::{Dedup, parse, parse_console};
+use crate::logs::json_file::Record;
+use crate::telemetry::{chain, now_ns};
+
+/// After an error, and when a container stopped without anybody saying that it started again.
+const RETRY: Duration = Duration::from_secs(1);
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+/// A record on its way to the flow of its container.
+#[derive(Debug)]
+pub struct Piece {
+    /// The container's id.
+    pub id: String,
+    /// The record.
+    pub record: Record<'static>,
+    /// Its place.
+    pub start: Position,
+}
+
+/// Reads until the container is gone or its log turns out to be unreadable; `started` wakes it
+/// when the container runs again.
+pub async fn run(
+    engine: Engine,
+    found: Found,
+    cursor: Cursor,
+    started: std::sync::Arc<Notify>,
+    pieces: mpsc::Sender<Piece>,
+) {
+    let id = &found.container.id;
+    let mut seen = [Dedup::new(cursor.stdout), Dedup::new(cursor.stderr)];
+    loop {
+        let since_ns = seen.iter().map(Dedup::since_ns).min().flatten().unwrap_or_default();
+        let mut log = Box::pin(engine.log(id, since_ns.div_euclid(1_000_000_000)));
+        let mut again = LOOK_AGAIN;
+        while let Some(frame) = log.next().await {
+            match frame {
+                Ok(frame) => {
+                    if !hand_over(id, &frame, &mut seen, &pieces).await {
+                        return;
+                    }
+                }
+                Err(error) if error.is_gone() => return debug!("container {} is gone", found.container.name),
+                Err(error) if error.is_unreadable() => {
+                    return warn!(
+                        "the log driver {} of container {} cannot be read, its lines do not leave this host: {}; \
+                         use json-file with max-size",
+                        found.driver,
+                        found.container.name,
+                        chain(&error)
+                    );
+                }
+                Err(error) => {
+                    debug!("reading the log of {} broke off: {}", found.container.name, chain(&error));
+                    again = RETRY;
+                    break;
+                }
+            }
+        }
+        if again == RETRY {
+            sleep(RETRY).await;
+        } else {
+            drop(timeout(again, started.notified()).await);
+        }
+    }
+}
+
+/// Whether anybody still listens.
+async fn hand_over(id: &str, frame: &Frame, seen: &mut [Dedup; 2], pieces: &mpsc::Sender<Piece>) -> bool {
+    let records = match frame.pipe {
+        Some(pipe) => parse(&frame.text, pipe).into_iter().collect(),
+        None => parse_console(&frame.text),
+    };
+    for record in records {
+        let [stdout, stderr] = seen;
+        let dedup = if record.pipe == Pipe::Stdout { stdout } else { stderr };
+        let Some(start) = dedup.place(&record, now_ns()) else { continue };
+        let record = Record { text: record.text.into_owned().into(), ..record };
+        if pieces.send(Piece { id: id.to_owned(), record, start }).await.is_err() {
+            return false;
+        }
+    }
+    true
+}

@@ -1,0 +1,120 @@
+//! One file of the spool: a line that says what it is, then the body of the request.
+//!
+//! ```text
+//! 1a2b3c4d {"destination":…,"container":…,"cursor":…,"body_bytes":…,"body_crc":…}\n
+//! {"logGroupName":…,"logStreamName":…,"logEvents":[…]}
+//! ```
+//! The first word is the CRC-32 of the header's JSON.
+
+use std::fs::{self, File};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::path::Path;
+
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
+use crate::logs::Destination;
+use crate::logs::cursor::Cursor;
+
+/// How the name of a file ends that is still being written.
+pub(super) const UNFINISHED: &str = ".unfinished";
+/// Longer than any header: group and stream are at most 512 characters each.
+const HEADER_LIMIT: u64 = 16 * 1024;
+
+/// What a batch in the spool is.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Header {
+    /// Where it goes.
+    pub destination: Destination,
+    /// Whose lines it holds: the container's id.
+    pub container: String,
+    /// Where that container's log goes on behind it.
+    pub cursor: Cursor,
+    /// How many events it holds.
+    pub events: u64,
+    /// The time of the oldest event, in milliseconds since the epoch.
+    pub first_ms: i64,
+    /// The time of the newest event, in milliseconds since the epoch.
+    pub last_ms: i64,
+    /// The body's length.
+    pub body_bytes: u64,
+    /// The body's CRC-32.
+    pub body_crc: u32,
+    /// It stands in the place of batches that were given up, of so many events.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gap: Option<u64>,
+}
+
+/// Writes a file that is either complete or not there. Gives its size.
+pub(super) fn write(path: &Path, header: &Header, body: &[u8]) -> io::Result<u64> {
+    let json = serde_json::to_vec(header)?;
+    let mut line = format!("{:08x} ", crc32fast::hash(&json)).into_bytes();
+    line.extend_from_slice(&json);
+    line.push(b'\n');
+    let unfinished = path.with_extension(UNFINISHED.trim_start_matches('.'));
+    let written = File::create(&unfinished).and_then(|mut file| {
+        file.write_all(&line)?;
+        file.write_all(body)?;
+        file.sync_data()?;
+        fs::rename(&unfinished, path)
+    });
+    if let Err(error) = written {
+        // The disk may be full: leave nothing behind. The batch itself is still in memory.
+        drop(fs::remove_file(&unfinished));
+        return Err(error);
+    }
+    Ok((line.len() + body.len()) as u64)
+}
+
+/// Reads a batch; what is wrong with it otherwise, in words.
+pub(super) fn read(path: &Path) -> Result<(Header, Bytes), String> {
+    let (header, mut rest) = open(path)?;
+    let mut body = Vec::with_capacity(usize::try_from(header.body_bytes).unwrap_or_default());
+    rest.read_to_end(&mut body).map_err(|error| format!("it cannot be read: {error}"))?;
+    if body.len() as u64 != header.body_bytes {
+        return Err(format!("its body is {} bytes, not {}", body.len(), header.body_bytes));
+    }
+    if crc32fast::hash(&body) != header.body_crc {
+        return Err("its body is damaged: the checksum does not match".to_owned());
+    }
+    Ok((header, Bytes::from(body)))
+}
+
+/// Reads what a batch, or a cursor, is.
+pub(super) fn read_header(path: &Path) -> Result<Header, String> {
+    open(path).map(|(header, _)| header)
+}
+
+/// A delivered batch becomes its container's cursor by one rename; then its body goes.
+pub(super) fn into_cursor(batch: &Path, cursor: &Path, header: &Header) -> io::Result<()> {
+    match fs::rename(batch, cursor) {
+        Ok(()) => {
+            let file = File::options().write(true).open(cursor)?;
+            let size = file.metadata()?.len();
+            file.set_len(size.saturating_sub(header.body_bytes))
+        }
+        // It was never on disk: write the cursor for itself.
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            write(cursor, &Header { body_bytes: 0, body_crc: 0, ..header.clone() }, &[]).map(|_| ())
+        }
+        Err(error) => Err(error),
+    }
+}
+
+fn open(path: &Path) -> Result<(Header, BufReader<File>), String> {
+    let file = File::open(path).map_err(|error| format!("it cannot be opened: {error}"))?;
+    let mut reader = BufReader::new(file);
+    let mut line = Vec::new();
+    let mut limited = (&mut reader).take(HEADER_LIMIT);
+    limited.read_until(b'\n', &mut line).map_err(|error| format!("it cannot be read: {error}"))?;
+    let (crc, json) = line
+        .strip_suffix(b"\n")
+        .and_then(|line| line.split_at_checked(9))
+        .ok_or_else(|| "its header is cut off".to_owned())?;
+    let crc = std::str::from_utf8(crc).ok().and_then(|crc| u32::from_str_radix(crc.trim_end(), 16).ok());
+    if crc != Some(crc32fast::hash(json)) {
+        return Err("its header is damaged: the checksum does not match".to_owned());
+    }
+    let header = serde_json::from_slice(json).map_err(|error| format!("its header is of another version: {error}"))?;
+    Ok((header, reader))
+}
