@@ -100,8 +100,6 @@ struct Queued {
 /// A batch that was taken to be sent. Give it back by [`Spool::delivered`] or [`Spool::release`].
 #[derive(Debug)]
 pub struct Taken {
-    /// Its number.
-    pub number: u64,
     /// Its container, its cursor and its size.
     pub header: Header,
     /// What to send.
@@ -146,7 +144,9 @@ impl Spool {
         cursor: &Cursor,
         batch: Finished,
     ) -> Result<u64, (io::Error, Box<(Header, Bytes)>)> {
+        let number = self.next_number();
         let header = Header {
+            number,
             destination: batch.destination,
             container: container.to_owned(),
             cursor: *cursor,
@@ -157,7 +157,6 @@ impl Spool {
             body_crc: crc32fast::hash(&batch.body),
             gap: None,
         };
-        let number = self.next_number();
         let dropped = self.make_room(header.body_bytes);
         match entry::write(&self.path(number), &header, &batch.body) {
             Ok(bytes) => {
@@ -171,8 +170,7 @@ impl Spool {
     /// Keeps a batch in memory that could not be written; it is sent in its turn. The caller
     /// keeps their number small by not reading on before they are gone.
     pub fn keep(&self, header: Header, body: Bytes) {
-        let number = self.next_number();
-        let queued = Queued { number, bytes: 0, marker: false, unwritten: Some((header.clone(), body)) };
+        let queued = Queued { number: header.number, bytes: 0, marker: false, unwritten: Some((header.clone(), body)) };
         self.enqueue(&header, queued);
     }
 
@@ -211,7 +209,7 @@ impl Spool {
                 Ok((header, body)) => {
                     let destination = header.destination.clone();
                     let events = usize::try_from(header.events).unwrap_or(usize::MAX);
-                    return Some(Taken { number, header, outgoing: Outgoing { destination, body, events } });
+                    return Some(Taken { header, outgoing: Outgoing { destination, body, events } });
                 }
                 Err(reason) => {
                     self.forget(destination, number);
@@ -227,17 +225,17 @@ impl Spool {
     /// The cursor could not be moved: after a crash now, the batch would be sent again.
     pub fn delivered(&self, taken: &Taken) -> io::Result<()> {
         let container = &taken.header.container;
-        let newest = self.state().delivered.get(container).is_none_or(|newest| *newest < taken.number);
+        let newest = self.state().delivered.get(container).is_none_or(|newest| *newest < taken.header.number);
         let cursor = self.directory.join("cursors").join(container);
         let result = if newest {
-            entry::into_cursor(&self.path(taken.number), &cursor, &taken.header)
+            entry::into_cursor(&self.path(taken.header.number), &cursor, &taken.header)
         } else {
-            fs::remove_file(self.path(taken.number))
+            fs::remove_file(self.path(taken.header.number))
         };
         if newest {
-            self.state().delivered.insert(container.clone(), taken.number);
+            self.state().delivered.insert(container.clone(), taken.header.number);
         }
-        self.forget(&taken.header.destination, taken.number);
+        self.forget(&taken.header.destination, taken.header.number);
         self.release(&taken.header.destination);
         result
     }
@@ -261,9 +259,9 @@ impl Spool {
         let header = Header { body_bytes: 0, body_crc: 0, ..taken.header.clone() };
         // Without a cursor, the next start reads these lines again, and sets them aside again.
         drop(entry::write(&cursor, &header, &[]));
-        self.forget(&taken.header.destination, taken.number);
+        self.forget(&taken.header.destination, taken.header.number);
         self.release(&taken.header.destination);
-        quarantine(&self.directory, &number_name(taken.number), reason)
+        quarantine(&self.directory, &number_name(taken.header.number), reason)
     }
 
     /// Forgets the cursors of containers that are gone, unless something of theirs still waits.
@@ -346,6 +344,8 @@ fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
         let file = file?;
         match entry::read_header(&file.path()) {
             Ok(header) => {
+                state.next = state.next.max(header.number);
+                state.delivered.insert(header.container.clone(), header.number);
                 recovered.cursors.insert(header.container, header.cursor);
             }
             Err(reason) => {
@@ -376,7 +376,9 @@ fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
         state.next = state.next.max(number);
         match entry::read_header(&directory.join(&name)) {
             Ok(header) => {
-                recovered.cursors.insert(header.container.clone(), header.cursor);
+                if state.delivered.get(&header.container).is_none_or(|newest| *newest < number) {
+                    recovered.cursors.insert(header.container.clone(), header.cursor);
+                }
                 recovered.batches += 1;
                 state.bytes += bytes;
                 let queue = state.queues.entry(header.destination).or_default();

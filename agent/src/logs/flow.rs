@@ -139,6 +139,16 @@ impl Flow {
         self.out.batch = Batch::new(destination);
     }
 
+    /// Where its events go.
+    pub fn destination(&self) -> &Destination {
+        self.out.batch.destination()
+    }
+
+    /// Batches wait for [`Flow::take_closed`].
+    pub fn has_closed(&self) -> bool {
+        !self.out.closed.is_empty()
+    }
+
     /// Takes the batches that are ready for the spool, in order.
     pub fn take_closed(&mut self) -> Vec<Closed> {
         std::mem::take(&mut self.out.closed)

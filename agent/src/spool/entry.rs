@@ -24,6 +24,8 @@ const HEADER_LIMIT: u64 = 16 * 1024;
 /// What a batch in the spool is.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Header {
+    /// Counts on over all batches of this spool, and over restarts: its file's name.
+    pub number: u64,
     /// Where it goes.
     pub destination: Destination,
     /// Whose lines it holds: the container's id.

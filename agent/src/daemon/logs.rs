@@ -1,0 +1,461 @@
+//! The log loop: reads what containers print, as files or pieces, and puts closed batches into
+//! the spool. Everything that decides is in `logs`; this file only waits, reads and writes.
+
+use std::collections::{HashMap, HashSet};
+use std::path::Path;
+use std::sync::Arc;
+use std::time::{Duration, Instant as StdInstant};
+
+use anyhow::Context;
+use log::{debug, error, info, warn};
+use tokio::sync::{Notify, mpsc};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep_until};
+use tokio_util::sync::CancellationToken;
+
+use super::Command;
+use super::api::{self, Piece};
+use super::counters::Counters;
+use crate::docker::{Engine, Found};
+use crate::logs::Destination;
+use crate::logs::batch::OLDEST_MS;
+use crate::logs::cursor::{Cursor, Position};
+use crate::logs::finish::Finisher;
+use crate::logs::flow::{Closed, Flow, Now};
+use crate::logs::json_file::Record;
+use crate::logs::route::Selection;
+use crate::spool::Spool;
+use crate::tail::watch::{Seen, Watcher};
+use crate::tail::{Entry, Found as FoundLog, READ_BYTES, Tail};
+use crate::telemetry::{now_ms, now_ns};
+
+/// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
+const POLL: Duration = Duration::from_millis(200);
+/// Memory of all open batches together, at most, in bytes: the biggest is closed above it.
+const OPEN_BYTES: usize = 4 << 20;
+/// Pieces of API logs on their way: 16 KiB each at most.
+const PIECES: usize = 64;
+
+/// What can be changed while the loop runs.
+#[derive(Debug)]
+pub struct Settings {
+    /// Which containers, and where to.
+    pub selection: Selection,
+    /// This host's name in stream names.
+    pub instance_id: String,
+    /// Join stack traces.
+    pub multiline: bool,
+    /// A batch is open for so long at most.
+    pub flush: Duration,
+    /// The group's retention: what is older is not taken.
+    pub retention_days: u32,
+    /// From text to message.
+    pub finisher: Finisher,
+}
+
+/// The loop and what it holds.
+pub struct Logs {
+    settings: Settings,
+    spool: Arc<Spool>,
+    counters: Arc<Counters>,
+    /// Where to read on, of containers not seen yet in this run.
+    cursors: HashMap<String, Cursor>,
+    sources: HashMap<String, Source>,
+    watcher: Option<Watcher>,
+    readers: JoinSet<()>,
+    pieces: (mpsc::Sender<Piece>, mpsc::Receiver<Piece>),
+    buffer: Vec<u8>,
+    trouble: bool,
+}
+
+/// One container.
+struct Source {
+    found: Found,
+    /// `None`: its lines are not wanted.
+    flow: Option<Flow>,
+    log: Log,
+    /// Docker has removed the container: what is left is read, then it is forgotten.
+    removed: bool,
+}
+
+/// How its log is read.
+enum Log {
+    File(Box<Tail>),
+    Api(Arc<Notify>),
+    None,
+}
+
+impl Logs {
+    /// A loop that goes on at `cursors`.
+    pub fn new(
+        settings: Settings,
+        spool: Arc<Spool>,
+        counters: Arc<Counters>,
+        cursors: HashMap<String, Cursor>,
+    ) -> Self {
+        let watcher = Watcher::new()
+            .inspect_err(|error| {
+                warn!("cannot watch log directories ({error}); rotations are found by polling, which very fast ones outrun");
+            })
+            .ok();
+        Self {
+            settings,
+            spool,
+            counters,
+            cursors,
+            sources: HashMap::new(),
+            watcher,
+            readers: JoinSet::new(),
+            pieces: mpsc::channel(PIECES),
+            buffer: vec![0; READ_BYTES],
+            trouble: false,
+        }
+    }
+
+    /// Runs until `stop`; then everything that was read is in the spool.
+    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) -> anyhow::Result<()> {
+        let mut poll = Instant::now();
+        let mut busy = false;
+        loop {
+            let deadline = if busy { Instant::now() } else { self.deadline(poll + POLL) };
+            tokio::select! {
+                biased;
+                () = stop.cancelled() => break,
+                seen = next_rotation(&mut self.watcher) => self.rotated(&seen),
+                Some(command) = commands.recv() => self.obey(command),
+                Some(piece) = self.pieces.1.recv() => self.piece(&piece),
+                () = sleep_until(deadline) => {
+                    if busy || poll + POLL <= Instant::now() {
+                        poll = Instant::now();
+                        busy = self.read();
+                    }
+                    self.tick();
+                }
+            }
+            self.write(&stop).await?;
+            // Let rotations, commands and deliveries through between two reads of a backlog.
+            tokio::task::yield_now().await;
+        }
+        self.readers.shutdown().await;
+        let now = self.now();
+        for source in self.sources.values_mut() {
+            if let Some(flow) = &mut source.flow {
+                flow.finish(&mut self.settings.finisher, now);
+            }
+        }
+        self.write(&stop).await
+    }
+
+    fn now(&self) -> Now {
+        let retention_ms = i64::from(self.settings.retention_days) * 24 * 60 * 60 * 1000;
+        Now { instant: Instant::now().into_std(), oldest_ms: now_ms() - retention_ms.min(OLDEST_MS) }
+    }
+
+    fn deadline(&self, poll: Instant) -> Instant {
+        let flush = self.settings.flush;
+        let flows = self.sources.values().filter_map(|source| source.flow.as_ref());
+        let next: Option<StdInstant> = flows.filter_map(|flow| flow.deadline(flush)).min();
+        next.map_or(poll, |next| Instant::from_std(next).min(poll))
+    }
+
+    fn obey(&mut self, command: Command) {
+        match command {
+            Command::Found(found, engine) => self.found(*found, engine),
+            Command::Listed(known) => self.listed(&known),
+            Command::Renamed { id, name } => {
+                if let Some(source) = self.sources.get_mut(&id) {
+                    source.found.container.name = name;
+                    self.settings.redirect(source);
+                }
+            }
+            Command::Removed { id } => {
+                if let Some(source) = self.sources.get_mut(&id) {
+                    source.removed = true;
+                    if let Log::Api(started) = &source.log {
+                        started.notify_one();
+                    }
+                }
+            }
+            Command::Reload(settings) => {
+                self.settings = *settings;
+                for source in self.sources.values_mut() {
+                    self.settings.redirect(source);
+                }
+            }
+        }
+    }
+
+    fn found(&mut self, found: Found, engine: Engine) {
+        let id = found.container.id.clone();
+        if let Some(source) = self.sources.get_mut(&id) {
+            if let Log::Api(started) = &source.log {
+                started.notify_one();
+            }
+            if source.found.container.name != found.container.name {
+                source.found.container.name = found.container.name;
+                self.settings.redirect(source);
+            }
+            return;
+        }
+        if found.driver == "json-file" && found.log_path.is_none() {
+            return debug!("container {} was never started: nothing to read yet", found.container.name);
+        }
+        let cursor = self.cursors.remove(&id).unwrap_or_default();
+        let destination = self.settings.selection.choose(&found.container, &self.settings.instance_id);
+        let name = &found.container.name;
+        let wanted = destination.is_some();
+        let log = match (found.driver.as_str(), &found.log_path) {
+            _ if !wanted => {
+                info!("container {name} is left out, as configured");
+                Log::None
+            }
+            ("json-file", Some(path)) => match self.open(path, name, &cursor) {
+                Ok(tail) => Log::File(Box::new(tail)),
+                Err(error) => {
+                    error!("{error:#}");
+                    Log::None
+                }
+            },
+            ("awslogs", _) => {
+                warn!("container {name} logs by the awslogs driver, which sends its lines itself: skipped");
+                Log::None
+            }
+            ("none", _) => {
+                warn!("container {name} logs nowhere (driver none): nothing to read");
+                Log::None
+            }
+            _ => {
+                info!("following container {name} over Docker's API ({} driver)", found.driver);
+                let started = Arc::new(Notify::new());
+                let reader = api::run(engine, found.clone(), cursor, Arc::clone(&started), self.pieces.0.clone());
+                self.readers.spawn(reader);
+                Log::Api(started)
+            }
+        };
+        let flow = destination.map(|to| Flow::new(to, self.settings.multiline, cursor));
+        self.sources.insert(id, Source { found, flow, log, removed: false });
+    }
+
+    fn open(&mut self, path: &Path, name: &str, cursor: &Cursor) -> anyhow::Result<Tail> {
+        let (tail, found) = Tail::open(path, cursor).with_context(|| {
+            format!(
+                "cannot read the log of container {name} at {}: its lines do not leave this host; \
+                 run the agent as root or with CAP_DAC_READ_SEARCH",
+                path.display()
+            )
+        })?;
+        match found {
+            FoundLog::New => info!("following container {name}, its log from the beginning"),
+            FoundLog::Resumed => info!("following container {name} where it was left"),
+            FoundLog::Gap => warn!(
+                "the log of container {name} was rotated away while the agent was not running: \
+                 lines between may be lost; what is left is read"
+            ),
+        }
+        if let Some(watcher) = &mut self.watcher
+            && let Err(error) = watcher.add(tail.directory())
+        {
+            warn!("cannot watch {} ({error}): its rotations are found by polling", tail.directory().display());
+        }
+        Ok(tail)
+    }
+
+    fn listed(&mut self, known: &HashSet<String>) {
+        for (id, source) in &mut self.sources {
+            source.removed |= !known.contains(id);
+        }
+        let keep = |id: &str| known.contains(id) || self.sources.contains_key(id);
+        if let Err(error) = self.spool.forget_containers(keep) {
+            warn!("cannot remove the cursors of containers that are gone: {error}");
+        }
+        self.cursors.retain(|id, _| known.contains(id));
+    }
+
+    fn rotated(&mut self, seen: &Seen) {
+        for source in self.sources.values_mut() {
+            if let Log::File(tail) = &mut source.log
+                && matches!(seen, Seen::Overflow | Seen::Rotated(_))
+                && !matches!(seen, Seen::Rotated(directory) if directory != tail.directory())
+                && let Err(error) = tail.rescan()
+            {
+                warn!("cannot look for rotated logs in {}: {error}", tail.directory().display());
+            }
+        }
+    }
+
+    fn piece(&mut self, piece: &Piece) {
+        let now = self.now();
+        self.counters.records.add(1);
+        if let Some(flow) = self.sources.get_mut(&piece.id).and_then(|source| source.flow.as_mut()) {
+            flow.record(&piece.record, piece.start, &mut self.settings.finisher, now);
+        }
+    }
+
+    /// Reads once from each file. Whether there is more.
+    fn read(&mut self) -> bool {
+        let now = self.now();
+        let mut busy = false;
+        let mut ended = Vec::new();
+        for (id, source) in &mut self.sources {
+            let (Log::File(tail), Some(flow)) = (&mut source.log, &mut source.flow) else {
+                if source.removed {
+                    ended.push(id.clone());
+                }
+                continue;
+            };
+            let (mut records, mut malformed) = (0, 0);
+            let progress = tail.read(&mut self.buffer, &mut |entry, start| {
+                records += 1;
+                let record = match entry {
+                    Entry::Record(record) => record,
+                    Entry::Malformed(bytes) => {
+                        malformed += 1;
+                        let text = String::from_utf8_lossy(bytes);
+                        Record { text, pipe: crate::logs::Pipe::Stdout, time_ns: now_ns(), ends: true }
+                    }
+                };
+                flow.record(&record, start, &mut self.settings.finisher, now);
+            });
+            if malformed > 0 && self.counters.malformed.get() == 0 {
+                warn!("the log of container {} holds what Docker did not write: shipped as it is", source.found.container.name);
+            }
+            self.counters.records.add(records);
+            self.counters.malformed.add(malformed);
+            match progress {
+                Ok(progress) => {
+                    if let Some(end) = tail.end() {
+                        flow.read_to(end);
+                    }
+                    self.counters.bytes_read.add(progress.bytes as u64);
+                    if progress.truncated {
+                        warn!(
+                            "the log of container {} was truncated: what was not read by then is lost; \
+                             set max-file to 2 or more with max-size",
+                            source.found.container.name
+                        );
+                    }
+                    busy |= progress.bytes > READ_BYTES / 2;
+                    if source.removed && progress.bytes == 0 {
+                        flow.finish(&mut self.settings.finisher, now);
+                        ended.push(id.clone());
+                    }
+                }
+                Err(error) => {
+                    error!("cannot read the log of container {}: {error}", source.found.container.name);
+                }
+            }
+        }
+        for id in ended {
+            self.forget(&id);
+        }
+        busy
+    }
+
+    /// Forgets a container that is gone, when its last batches are taken.
+    fn forget(&mut self, id: &str) {
+        if let Some(source) = self.sources.get_mut(id)
+            && let Some(flow) = &mut source.flow
+        {
+            flow.finish(&mut self.settings.finisher, Now { instant: Instant::now().into_std(), oldest_ms: i64::MIN });
+            if flow.has_closed() {
+                source.log = Log::None;
+                return;
+            }
+        }
+        debug!("container {id} is gone");
+        self.sources.remove(id);
+    }
+
+    fn tick(&mut self) {
+        let now = self.now();
+        for source in self.sources.values_mut() {
+            if let Some(flow) = &mut source.flow {
+                flow.tick(self.settings.flush, &mut self.settings.finisher, now);
+            }
+        }
+    }
+
+    /// Writes what is closed into the spool.
+    async fn write(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let memory: usize = self.sources.values().filter_map(|s| s.flow.as_ref()).map(Flow::memory).sum();
+        if memory > OPEN_BYTES {
+            let flows = self.sources.values_mut().filter_map(|source| source.flow.as_mut());
+            if let Some(biggest) = flows.max_by_key(|flow| flow.memory()) {
+                biggest.close();
+            }
+        }
+        let mut closed = Vec::new();
+        for (id, source) in &mut self.sources {
+            let Some(flow) = &mut source.flow else { continue };
+            let counts = flow.take_counts();
+            self.counters.events.add(counts.events);
+            self.counters.dropped_by_rule.add(counts.dropped_by_rule);
+            self.counters.dropped_too_old.add(counts.too_old);
+            closed.extend(flow.take_closed().into_iter().map(|batch| (id.clone(), batch)));
+        }
+        for (id, batch) in closed {
+            self.append(id, batch, stop).await?;
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, id: String, closed: Closed, stop: &CancellationToken) -> anyhow::Result<()> {
+        let spool = Arc::clone(&self.spool);
+        let written = spawn_blocking(move || spool.append(&id, &closed.cursor, closed.batch))
+            .await
+            .context("writing to the spool panicked")?;
+        match written {
+            Ok(dropped) => {
+                if dropped > 0 {
+                    self.counters.dropped_spool_full.add(dropped);
+                    warn!("the spool is full: {dropped} of the oldest events were dropped; see spool.max_bytes");
+                }
+                if self.trouble {
+                    self.trouble = false;
+                    info!("the spool can be written again");
+                }
+            }
+            Err((error, held)) => {
+                if !self.trouble {
+                    self.trouble = true;
+                    error!("cannot write to the spool: {error}; batches are sent from memory, and reading waits for each");
+                }
+                let (header, body) = *held;
+                let mut changes = self.spool.changes();
+                self.spool.keep(header, body);
+                while self.spool.unwritten() > 0 {
+                    tokio::select! {
+                        changed = changes.changed() => changed.context("the spool is closed")?,
+                        () = stop.cancelled() => break,
+                    }
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Settings {
+    /// Sends a container's lines where its name and the settings now say.
+    fn redirect(&self, source: &mut Source) {
+        let to = self.selection.choose(&source.found.container, &self.instance_id);
+        match (to, &mut source.flow) {
+            (Some(to), Some(flow)) if *flow.destination() != to => flow.redirect(to),
+            _ => {}
+        }
+    }
+}
+
+async fn next_rotation(watcher: &mut Option<Watcher>) -> Seen {
+    match watcher {
+        None => std::future::pending().await,
+        Some(watching) => match watching.next().await {
+            Ok(seen) => seen,
+            Err(error) => {
+                warn!("watching log directories failed: {error}; rotations are found by polling from now on");
+                *watcher = None;
+                Seen::Overflow
+            }
+        },
+    }
+}

@@ -1,0 +1,113 @@
+//! The sink of the local mode: a JSON-lines file for each stream, and the lines on the terminal.
+//! Needs no credentials and no network.
+
+use std::fs::{self, File};
+use std::io::{self, IsTerminal, Write};
+use std::path::{Path, PathBuf};
+
+use crate::logs::batch::events;
+use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+
+/// A directory that stands for an account.
+#[derive(Debug)]
+pub struct Directory {
+    root: PathBuf,
+    /// Whether lines are shown as they pass.
+    show: bool,
+    colour: bool,
+}
+
+impl Directory {
+    /// Writes below `root`; shows the lines on standard output too if `show`.
+    pub fn new(root: &Path, show: bool) -> Self {
+        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        Self { root: root.to_owned(), show, colour }
+    }
+
+    /// The file of a stream: `ROOT/starttech/backend/host/name/id.jsonl`.
+    pub fn file(&self, destination: &Destination) -> PathBuf {
+        let mut path = self.root.clone();
+        let parts = destination.group.split('/').chain(destination.stream.split('/'));
+        // A name must not lead out of the directory.
+        path.extend(parts.filter(|part| !part.is_empty()).map(|part| if part.starts_with('.') { "_" } else { part }));
+        path.as_mut_os_string().push(".jsonl");
+        path
+    }
+
+    fn write(&self, batch: &Outgoing) -> io::Result<()> {
+        let path = self.file(&batch.destination);
+        let mut text = Vec::new();
+        for event in events(&batch.body) {
+            let line = serde_json::json!({"timestamp": event.time_ms, "message": event.message});
+            serde_json::to_writer(&mut text, &line)?;
+            text.push(b'\n');
+        }
+        File::options().append(true).create(true).open(&path)?.write_all(&text)?;
+        if self.show {
+            self.show_lines(batch)?;
+        }
+        Ok(())
+    }
+
+    fn show_lines(&self, batch: &Outgoing) -> io::Result<()> {
+        let name = batch.destination.stream.rsplit('/').nth(1).unwrap_or(&batch.destination.stream);
+        let (on, off) = if self.colour { ("\u{1b}[36m", "\u{1b}[0m") } else { ("", "") };
+        let mut out = io::stdout().lock();
+        for event in events(&batch.body) {
+            for line in event.message.lines() {
+                writeln!(out, "{on}{name}{off} {line}")?;
+            }
+        }
+        out.flush()
+    }
+}
+
+impl Sink for Directory {
+    async fn put(&self, batch: &Outgoing) -> Result<Receipt, Refusal> {
+        match self.write(batch) {
+            Ok(()) => Ok(Receipt::default()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Refusal::Missing),
+            Err(error) => Err(Refusal::Retry {
+                reason: format!("cannot write {}: {error}", self.file(&batch.destination).display()),
+                after: None,
+                lasting: true,
+            }),
+        }
+    }
+
+    async fn create(&self, destination: &Destination) -> Result<(), Refusal> {
+        let path = self.file(destination);
+        let directory = path.parent().unwrap_or(&self.root);
+        fs::create_dir_all(directory).map_err(|error| Refusal::Retry {
+            reason: format!("cannot make {}: {error}", directory.display()),
+            after: None,
+            lasting: true,
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::batch::Batch;
+    use bytes::Bytes;
+
+    #[tokio::test]
+    async fn a_stream_is_a_file_and_no_name_leads_out() {
+        let root = tempfile::TempDir::new().unwrap();
+        let sink = Directory::new(root.path(), false);
+        let destination = Destination { group: "/g".to_owned(), stream: "i/../../name/id".to_owned() };
+        let mut batch = Batch::new(destination.clone());
+        batch.push(7, "say \"hi\"");
+        let batch = batch.finish();
+        let outgoing = Outgoing { destination: batch.destination, body: Bytes::from(batch.body), events: 1 };
+        assert!(matches!(sink.put(&outgoing).await, Err(Refusal::Missing)));
+        sink.create(&destination).await.unwrap();
+        sink.put(&outgoing).await.unwrap();
+        sink.put(&outgoing).await.unwrap();
+        let path = root.path().join("g/i/_/_/name/id.jsonl");
+        assert_eq!(sink.file(&destination), path);
+        let line = "{\"message\":\"say \\\"hi\\\"\",\"timestamp\":7}\n";
+        assert_eq!(fs::read_to_string(path).unwrap(), line.repeat(2));
+    }
+}
