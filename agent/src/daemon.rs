@@ -9,14 +9,41 @@ pub mod logs;
 pub mod supervise;
 
 use std::collections::HashSet;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
 
+use anyhow::Context;
+use log::{error, info, warn};
+use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
+use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio_util::sync::CancellationToken;
+
+use crate::config::identity::environment_region;
+use crate::config::{Config, Faults, Identity};
 use crate::docker::{Engine, Found};
+use crate::local::Directory;
+use crate::logs::Sink;
+use crate::logs::finish::{Finisher, Settings as FinisherSettings};
+use crate::logs::redact::Redactor;
+use crate::spool::Spool;
+use crate::{aws, imds, systemd, telemetry};
+use counters::Counters;
+use supervise::Supervisor;
+
+/// Commands on their way to the log loop.
+const COMMANDS: usize = 64;
+/// How often the service manager is told what is going on.
+const STATUS: Duration = Duration::from_secs(10);
+/// A stop takes no longer: what is not delivered by then is in the spool.
+const STOP: Duration = Duration::from_millis(1900);
 
 /// What the log loop is told.
 #[derive(Debug)]
 pub enum Command {
-    /// There is a container, new or started again.
-    Found(Box<Found>, Engine),
+    /// There is a container, new or started again. Without an engine, its log must be a file.
+    Found(Box<Found>, Option<Engine>),
     /// These are all the containers that exist, by id.
     Listed(HashSet<String>),
     /// A container has another name.
@@ -33,4 +60,184 @@ pub enum Command {
     },
     /// The configuration was read again.
     Reload(Box<logs::Settings>),
+}
+
+/// Where containers are found.
+#[derive(Debug)]
+pub enum Containers {
+    /// Docker, at the socket of the configuration.
+    Docker,
+    /// These and no others: the demonstration has no Docker.
+    Fixed(Vec<Found>),
+}
+
+/// How the daemon runs.
+#[derive(Debug)]
+pub struct Start<R> {
+    /// What the operator wants.
+    pub config: Config,
+    /// Reads the configuration again, at SIGHUP.
+    pub reload: R,
+    /// Into this directory, instead of AWS.
+    pub local: Option<PathBuf>,
+    /// Where containers are found.
+    pub containers: Containers,
+}
+
+/// Runs until `shutdown`, or until a task fails.
+pub async fn run(
+    start: Start<impl Fn() -> Result<Config, Faults>>,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let identity = identity(&start.config, start.local.is_some()).await;
+    if let Some(directory) = start.local.clone() {
+        let sink = Directory::new(&directory, true);
+        return run_into(sink, directory.join(".spool"), start, identity, shutdown).await;
+    }
+    info!(
+        "this host is {} ({}), region {} ({})",
+        identity.instance_id, identity.instance_id_from, identity.region, identity.region_from
+    );
+    let sdk = aws::sdk_config(&identity.region).await;
+    let sink = aws::logs::CloudWatchLogs::new(&sdk, start.config.logs.retention_days);
+    let directory = start.config.spool.directory.clone();
+    Box::pin(run_into(sink, directory, start, identity, shutdown)).await
+}
+
+async fn run_into(
+    sink: impl Sink,
+    spool_directory: PathBuf,
+    start: Start<impl Fn() -> Result<Config, Faults>>,
+    identity: Identity,
+    shutdown: impl Future<Output = ()>,
+) -> anyhow::Result<()> {
+    let Start { config, reload, containers, .. } = start;
+    let (spool, recovered) = Spool::open(&spool_directory, config.spool.max_bytes)?;
+    let spool = Arc::new(spool);
+    if recovered.batches > 0 {
+        info!("{} batches wait in the spool from an earlier run", recovered.batches);
+    }
+    deliver::tell_quarantined(recovered.quarantined);
+
+    let counters = Arc::new(Counters::default());
+    let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
+    let (commands, received) = mpsc::channel(COMMANDS);
+    let settings = settings(&config, &identity)?;
+    let logs = logs::Logs::new(settings, Arc::clone(&spool), Arc::clone(&counters), recovered.cursors);
+
+    let mut tasks = Supervisor::default();
+    tasks.spawn("log", {
+        let (stop, closed) = (stop.clone(), closed.clone());
+        async move {
+            let result = logs.run(received, stop).await;
+            closed.cancel();
+            result
+        }
+    });
+    tasks.spawn("delivery", deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed));
+    match containers {
+        Containers::Docker => {
+            tasks.spawn("discovery", discover::run(config.docker.socket.clone(), commands.clone(), stop.clone()));
+        }
+        Containers::Fixed(found) => {
+            for found in found {
+                commands.send(Command::Found(Box::new(found), None)).await.context("the log task ended")?;
+            }
+        }
+    }
+
+    systemd::ready();
+    let ended = tokio::select! {
+        error = tasks.first_end() => Some(error),
+        () = attend(&counters, &spool) => None,
+        () = reload_on_hangup(&commands, &identity, reload) => None,
+        () = shutdown => None,
+    };
+    systemd::stopping();
+    stop.cancel();
+    let joined = timeout(STOP, tasks.join()).await;
+    info!("stopped: {}", counters.summary());
+    match (ended, joined) {
+        (Some(error), _) => Err(error),
+        (None, Ok(result)) => result,
+        (None, Err(_)) => {
+            warn!("a call was still under way when the time to stop was over; its batch is sent again");
+            Ok(())
+        }
+    }
+}
+
+/// Tells the service manager that the daemon lives, and what it does.
+async fn attend(counters: &Counters, spool: &Spool) {
+    let every = systemd::watchdog().map_or(STATUS, |watchdog| watchdog.min(STATUS));
+    let mut ticks = interval(every);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        systemd::alive();
+        systemd::status(&format!("{}; {} bytes in the spool", counters.summary(), spool.bytes()));
+    }
+}
+
+/// Reads the configuration again at SIGHUP; a bad one is refused and the old one stays.
+async fn reload_on_hangup(
+    commands: &mpsc::Sender<Command>,
+    identity: &Identity,
+    reload: impl Fn() -> Result<Config, Faults>,
+) {
+    let mut hangups = match signal(SignalKind::hangup()) {
+        Ok(hangups) => hangups,
+        Err(error) => {
+            warn!("cannot listen for SIGHUP ({error}): restart to change the configuration");
+            return std::future::pending().await;
+        }
+    };
+    while hangups.recv().await.is_some() {
+        systemd::reloading();
+        match reload().map_err(anyhow::Error::from).and_then(|config| Ok((settings(&config, identity)?, config))) {
+            Ok((settings, config)) => {
+                telemetry::set_level(config.log.level);
+                if commands.send(Command::Reload(Box::new(settings))).await.is_err() {
+                    return;
+                }
+                info!("the configuration was read again; docker.*, host.*, region and spool.* need a restart");
+            }
+            Err(faults) => error!("the configuration was not changed: {faults:#}"),
+        }
+        systemd::ready();
+    }
+}
+
+fn settings(config: &Config, identity: &Identity) -> anyhow::Result<logs::Settings> {
+    let redact = &config.logs.redact;
+    let patterns: Vec<String> = redact.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
+    let redactor = if redact.enabled { Some(Redactor::new(&patterns)?) } else { None };
+    let drop = config.logs.drop.clone();
+    Ok(logs::Settings {
+        selection: config.logs.selection.clone(),
+        instance_id: identity.instance_id.clone(),
+        multiline: config.logs.multiline,
+        flush: config.logs.flush,
+        retention_days: config.logs.retention_days,
+        finisher: Finisher::new(FinisherSettings { structure: config.logs.structure, redactor, drop }),
+    })
+}
+
+/// Which host this is. The metadata service is asked only if it can add something, and never in
+/// the local mode, which needs no network.
+async fn identity(config: &Config, local: bool) -> Identity {
+    let region = environment_region(|name| std::env::var(name).ok());
+    let metadata = if !local && Identity::needs_metadata(config, region.as_deref()) {
+        match imds::identity(aws::http_client()).await {
+            Ok(identity) => Some(identity),
+            Err(error) => {
+                info!("not on EC2, or without its metadata service: {}", telemetry::chain(&error));
+                None
+            }
+        }
+    } else {
+        None
+    };
+    let host_name = gethostname::gethostname().to_string_lossy().into_owned();
+    Identity::resolve(config, region, metadata, host_name)
 }

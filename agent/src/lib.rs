@@ -7,9 +7,22 @@
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
 //! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ retry`.
 
+pub mod daemon;
+
+pub mod config;
+
 pub mod docker;
-pub mod spool;
 pub mod tail;
 
+pub mod spool;
+
+pub mod aws;
+pub mod imds;
+pub mod local;
+
+pub mod systemd;
+pub mod telemetry;
+
 pub mod logs;
+
 pub mod retry;

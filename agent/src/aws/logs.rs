@@ -26,11 +26,11 @@ pub struct CloudWatchLogs {
 
 impl CloudWatchLogs {
     /// Groups that are made, or have no retention, keep events for `retention_days`.
-    pub fn new(config: &SdkConfig, retention_days: u32) -> Self {
+    pub fn new(config: &SdkConfig, retention_days: i32) -> Self {
         Self {
             client: Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
-            retention_days: i32::try_from(retention_days).unwrap_or(i32::MAX),
+            retention_days,
             looked_at: Mutex::default(),
         }
     }

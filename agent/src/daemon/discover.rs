@@ -78,7 +78,7 @@ async fn follow(engine: &Engine, commands: &mpsc::Sender<Command>, since: i64) -
     let known: HashSet<String> = ids.iter().cloned().collect();
     for id in ids {
         if let Some(found) = look(engine, &id).await?
-            && commands.send(Command::Found(Box::new(found), engine.clone())).await.is_err()
+            && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
         {
             return Ok(());
         }
@@ -94,7 +94,7 @@ async fn follow(engine: &Engine, commands: &mpsc::Sender<Command>, since: i64) -
         let Some(happening) = next else { return Ok(()) };
         let command = match happening? {
             Happening::Started(container) => match started(engine, container, containers.as_deref()).await? {
-                Some(found) => Command::Found(Box::new(found), engine.clone()),
+                Some(found) => Command::Found(Box::new(found), Some(engine.clone())),
                 None => continue,
             },
             Happening::Renamed { id, name } => Command::Renamed { id, name },

@@ -17,9 +17,8 @@ use super::Command;
 use super::api::{self, Piece};
 use super::counters::Counters;
 use crate::docker::{Engine, Found};
-use crate::logs::Destination;
 use crate::logs::batch::OLDEST_MS;
-use crate::logs::cursor::{Cursor, Position};
+use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
 use crate::logs::flow::{Closed, Flow, Now};
 use crate::logs::json_file::Record;
@@ -48,7 +47,7 @@ pub struct Settings {
     /// A batch is open for so long at most.
     pub flush: Duration,
     /// The group's retention: what is older is not taken.
-    pub retention_days: u32,
+    pub retention_days: i32,
     /// From text to message.
     pub finisher: Finisher,
 }
@@ -185,7 +184,7 @@ impl Logs {
         }
     }
 
-    fn found(&mut self, found: Found, engine: Engine) {
+    fn found(&mut self, found: Found, engine: Option<Engine>) {
         let id = found.container.id.clone();
         if let Some(source) = self.sources.get_mut(&id) {
             if let Log::Api(started) = &source.log {
@@ -225,6 +224,7 @@ impl Logs {
                 Log::None
             }
             _ => {
+                let Some(engine) = engine else { return };
                 info!("following container {name} over Docker's API ({} driver)", found.driver);
                 let started = Arc::new(Notify::new());
                 let reader = api::run(engine, found.clone(), cursor, Arc::clone(&started), self.pieces.0.clone());
