@@ -1,1 +1,15 @@
-//! Harness.
+//! What the end-to-end tests stand on: they run the binary `starttech-agent` as users run it and
+//! judge it by what arrives at the other side.
+//!
+//! - [`endpoint`]: CloudWatch Logs and the instance metadata service on loopback, as strict as the
+//!   real ones, with faults on demand.
+//! - [`docker`]: a private dockerd, and containers on it.
+//! - [`agent`]: the binary, its configuration, its log and its footprint.
+//! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
+//! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
+
+pub mod client;
+pub mod endpoint;
+pub mod http;
+
+pub mod wait;

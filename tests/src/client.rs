@@ -1,0 +1,109 @@
+//! A client of CloudWatch Logs for tests: it speaks AWS JSON 1.1 and signs like the SDKs, except that
+//! the signature is zeros, which neither the strict endpoint nor the emulator verifies.
+
+use std::net::SocketAddr;
+
+use jiff::Timestamp;
+use serde_json::{Value, json};
+
+use crate::http::{self, Answer};
+
+/// A client of one endpoint.
+#[derive(Debug, Clone, Copy)]
+pub struct Client {
+    address: SocketAddr,
+}
+
+impl Client {
+    /// A client of the CloudWatch Logs at this address.
+    pub fn new(address: SocketAddr) -> Self {
+        Self { address }
+    }
+
+    /// Calls an operation and hands over whatever is answered.
+    pub fn call(&self, operation: &str, request: &Value) -> std::io::Result<Answer> {
+        self.send(operation, request.to_string().as_bytes(), &[])
+    }
+
+    /// Calls an operation with a body as it is and further headers.
+    pub fn send(&self, operation: &str, body: &[u8], more: &[(&str, &str)]) -> std::io::Result<Answer> {
+        let date = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let authorization = authorization(&date);
+        let target = format!("Logs_20140328.{operation}");
+        let mut headers = vec![
+            ("content-type", "application/x-amz-json-1.1"),
+            ("x-amz-target", target.as_str()),
+            ("x-amz-date", date.as_str()),
+            ("authorization", authorization.as_str()),
+        ];
+        headers.extend_from_slice(more);
+        http::send(self.address, "POST", "/", &headers, body)
+    }
+
+    /// The names of the log groups with this prefix.
+    pub fn groups(&self, prefix: &str) -> Vec<String> {
+        let answer = self.expect("DescribeLogGroups", &json!({ "logGroupNamePrefix": prefix }));
+        names(&answer, "logGroups", "logGroupName")
+    }
+
+    /// A group's retention in days.
+    pub fn retention_days(&self, group: &str) -> Option<u64> {
+        let answer = self.expect("DescribeLogGroups", &json!({ "logGroupNamePrefix": group }));
+        let groups = answer["logGroups"].as_array()?;
+        groups.iter().find(|item| item["logGroupName"] == group)?["retentionInDays"].as_u64()
+    }
+
+    /// The names of a group's streams; none where the group does not exist.
+    pub fn streams(&self, group: &str) -> Vec<String> {
+        let request = json!({ "logGroupName": group });
+        let answer = self.call("DescribeLogStreams", &request).expect("an answer");
+        if answer.status != 200 {
+            return Vec::new();
+        }
+        names(&answer.json(), "logStreams", "logStreamName")
+    }
+
+    /// Timestamps and messages of a stream, the oldest first, page by page.
+    pub fn events(&self, group: &str, stream: &str) -> Vec<(i64, String)> {
+        let mut events = Vec::new();
+        let mut token = Value::Null;
+        loop {
+            let mut request =
+                json!({ "logGroupName": group, "logStreamName": stream, "startFromHead": true });
+            if !token.is_null() {
+                request["nextToken"] = token.clone();
+            }
+            let answer = self.expect("GetLogEvents", &request);
+            let page = answer["events"].as_array().cloned().unwrap_or_default();
+            events.extend(page.iter().map(|event| {
+                let message = event["message"].as_str().unwrap_or_default().to_owned();
+                (event["timestamp"].as_i64().unwrap_or_default(), message)
+            }));
+            let next = answer["nextForwardToken"].clone();
+            if next == token || page.is_empty() {
+                return events;
+            }
+            token = next;
+        }
+    }
+
+    fn expect(&self, operation: &str, request: &Value) -> Value {
+        let answer = self.call(operation, request).expect("an answer");
+        assert_eq!(answer.status, 200, "{operation} {request}: {}", answer.text());
+        answer.json()
+    }
+}
+
+/// An `Authorization` header for this `x-amz-date`, with zeros for a signature.
+pub fn authorization(date: &str) -> String {
+    let (day, zeros) = (&date[..8], "0".repeat(64));
+    format!(
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{day}/eu-west-1/logs/aws4_request, \
+         SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={zeros}"
+    )
+}
+
+fn names(answer: &Value, list: &str, name: &str) -> Vec<String> {
+    let items = answer[list].as_array().into_iter().flatten();
+    items.filter_map(|item| item[name].as_str().map(str::to_owned)).collect()
+}

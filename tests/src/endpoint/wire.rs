@@ -1,0 +1,124 @@
+//! From HTTP to a body to read, and back: what the endpoint makes of bytes before it knows the
+//! operation, and answers that break off.
+
+use std::io::Read;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use bytes::Bytes;
+use flate2::read::GzDecoder;
+use http_body_util::BodyExt;
+use hyper::HeaderMap;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+
+use crate::endpoint::refusal::Refusal;
+use crate::endpoint::{Operation, sign};
+
+/// A batch at its limit, every character written as `\\u00XX`, takes 6 MiB.
+const LONGEST_BODY: usize = 16 * 1_048_576;
+
+/// The end of a connection instead of an answer.
+#[derive(Debug)]
+pub(crate) struct Cut;
+
+impl std::fmt::Display for Cut {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.write_str("the connection ends here on purpose")
+    }
+}
+
+impl std::error::Error for Cut {}
+
+/// An answer's body, which may break off in the middle.
+#[derive(Debug)]
+pub(crate) struct Reply {
+    rest: Bytes,
+    breaks: bool,
+    polls: u8,
+}
+
+impl Reply {
+    /// A body that arrives whole.
+    pub(crate) fn whole(body: String) -> Self {
+        Self { rest: Bytes::from(body), breaks: false, polls: 0 }
+    }
+
+    /// A body of which half arrives.
+    pub(crate) fn broken(body: &'static str) -> Self {
+        Self { rest: Bytes::from_static(body.as_bytes()), breaks: true, polls: 0 }
+    }
+}
+
+impl Body for Reply {
+    type Data = Bytes;
+    type Error = Cut;
+
+    fn poll_frame(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, Cut>>> {
+        let reply = self.get_mut();
+        reply.polls += 1;
+        match (reply.breaks, reply.polls) {
+            (false, _) if reply.rest.is_empty() => Poll::Ready(None),
+            (false, _) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(&mut reply.rest))))),
+            (true, 1) => Poll::Ready(Some(Ok(Frame::data(reply.rest.split_to(reply.rest.len() / 2))))),
+            // A pause, in which the first half is written out.
+            (true, 2) => {
+                context.waker().wake_by_ref();
+                Poll::Pending
+            }
+            (true, _) => Poll::Ready(Some(Err(Cut))),
+        }
+    }
+
+    fn is_end_stream(&self) -> bool {
+        !self.breaks && self.rest.is_empty()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        SizeHint::with_exact(self.rest.len() as u64)
+    }
+}
+
+/// Reads a request's body; a client that goes away or never ends is cut.
+pub(crate) async fn body(mut body: Incoming) -> Result<Vec<u8>, Cut> {
+    let expected = body.size_hint().exact().unwrap_or(0);
+    let mut bytes = Vec::with_capacity(usize::try_from(expected).map_err(|_| Cut)?.min(LONGEST_BODY));
+    while let Some(frame) = body.frame().await {
+        if let Ok(data) = frame.map_err(|_| Cut)?.into_data() {
+            bytes.extend_from_slice(&data);
+        }
+        if bytes.len() > LONGEST_BODY {
+            return Err(Cut);
+        }
+    }
+    Ok(bytes)
+}
+
+/// The operation of a request that the service would look into.
+pub(crate) fn operation(headers: &HeaderMap, target: &str, now_ms: i64) -> Result<Operation, Refusal> {
+    let operation = Operation::of_target(target)
+        .ok_or_else(|| Refusal::client("UnknownOperationException", format!("no operation {target}")))?;
+    if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/x-amz-json-1.1") {
+        return Err(Refusal::client("SerializationException", "Content-Type is not JSON 1.1"));
+    }
+    sign::check(headers, now_ms)?;
+    Ok(operation)
+}
+
+/// The body in the clear; `None` where it is so already.
+pub(crate) fn inflated(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+    let mut plain = Vec::new();
+    match headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes) {
+        None => return Ok(None),
+        Some(b"gzip") => {}
+        Some(_) => return Err(Refusal::client("SerializationException", "unknown Content-Encoding")),
+    }
+    let limit = LONGEST_BODY as u64;
+    match GzDecoder::new(body).take(limit).read_to_end(&mut plain) {
+        Ok(_) => Ok(Some(plain)),
+        Err(error) => Err(Refusal::client("SerializationException", error.to_string())),
+    }
+}
