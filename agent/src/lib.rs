@@ -7,4 +7,11 @@
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
 //! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ retry`.
 
+pub mod config;
+
+pub mod aws;
+pub mod imds;
+pub mod systemd;
+pub mod telemetry;
+
 pub mod logs;

@@ -1,0 +1,72 @@
+//! What all calls to AWS have in common: one HTTP client, credentials, region, time-outs.
+//!
+//! The SDK's retries are off: whoever calls has a back-off of its own that never gives up, and two of
+//! them would multiply. It does not know what is sent.
+
+use std::time::Duration;
+
+use aws_config::retry::RetryConfig;
+use aws_config::timeout::TimeoutConfig;
+use aws_config::{BehaviorVersion, Region, SdkConfig};
+use aws_smithy_http_client::tls::Provider;
+use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
+use aws_smithy_http_client::{Builder, Connector};
+use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
+
+pub mod probe;
+
+/// A host in the same region answers in milliseconds; what takes longer is a route that is missing.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// For one whole call: a full batch over a thin line, and then give up. The SDK has no limit itself.
+const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
+
+/// The variables that point the logs client elsewhere, the first one first. The SDK knows the last two;
+/// the first is how people guess that the second is called.
+const ENDPOINT_VARIABLES: [&str; 3] =
+    ["AWS_ENDPOINT_URL_LOGS", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "AWS_ENDPOINT_URL"];
+
+/// The client every connection to AWS goes through. A clone shares its pool.
+pub fn http_client() -> SharedHttpClient {
+    Builder::new().tls_provider(tls()).build_https()
+}
+
+/// A connection outside the SDK's machinery, trusting the same certificates.
+fn connector(settings: HttpConnectorSettings) -> Connector {
+    Connector::builder().connector_settings(settings).tls_provider(tls()).build()
+}
+
+fn tls() -> Provider {
+    Provider::Rustls(CryptoMode::Ring)
+}
+
+/// What the service clients are made from. Credentials come from where the SDK looks for them:
+/// variables, profile, web identity, container, and on the host itself the instance's role.
+pub async fn sdk_config(region: &str) -> SdkConfig {
+    let timeouts = TimeoutConfig::builder()
+        .connect_timeout(CONNECT_TIMEOUT)
+        .operation_timeout(OPERATION_TIMEOUT)
+        .build();
+    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+        .http_client(http_client())
+        .region(Region::new(region.to_owned()))
+        .retry_config(RetryConfig::disabled())
+        .timeout_config(timeouts);
+    if let Some(endpoint) = configured_endpoint() {
+        loader = loader.endpoint_url(endpoint);
+    }
+    loader.load().await
+}
+
+/// Where the logs service of a region answers.
+pub fn logs_endpoint(region: &str) -> String {
+    configured_endpoint().unwrap_or_else(|| {
+        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+        format!("https://logs.{region}.amazonaws.com{suffix}")
+    })
+}
+
+fn configured_endpoint() -> Option<String> {
+    let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
+    ENDPOINT_VARIABLES.into_iter().find_map(variable)
+}

@@ -1,0 +1,257 @@
+//! What the operator wants: checked once, then plain values that everything else believes.
+//!
+//! Three layers, a later one overriding an earlier one key by key: the defaults in `keys`, the files
+//! (`agent.toml`, then `conf.d/*.toml` beside it), the `STARTTECH_…` variables. Every fault of every
+//! layer is reported in one run. AWS's own variables are aws-config's affair.
+
+pub mod fault;
+mod file;
+pub mod identity;
+mod keys;
+mod read;
+mod values;
+
+use std::ffi::OsString;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use log::LevelFilter;
+use regex::{Regex, RegexSet};
+
+pub use self::fault::{Fault, Faults, Place};
+use self::file::{Entry, Kind, Value};
+pub use self::identity::{Identity, Origin};
+use self::values::Values;
+use crate::logs::route::Selection;
+
+/// Where the configuration is if nobody says otherwise.
+pub const DEFAULT_PATH: &str = "/etc/starttech-agent/agent.toml";
+
+/// Files beside the main one that override it, in the order of their names.
+const DROP_IN_DIRECTORY: &str = "conf.d";
+
+/// Everything that can be configured. Every value has passed its check; the defaults stand in `keys`.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The AWS region. `None`: from AWS's variables, then the metadata service, see [`identity`].
+    pub region: Option<String>,
+    /// The agent's own lines.
+    pub log: Log,
+    /// The host it runs on.
+    pub host: Host,
+    /// Where containers are found.
+    pub docker: Docker,
+    /// What happens to their lines.
+    pub logs: Logs,
+    /// Where batches wait.
+    pub spool: Spool,
+}
+
+/// `[log]`
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// What is said. The default says what an operator can act on, and a start takes ten lines.
+    pub level: LevelFilter,
+}
+
+/// `[host]`
+#[derive(Debug, Clone)]
+pub struct Host {
+    /// How streams name this host. `None`: asked from the metadata service, else the host's name.
+    pub instance_id: Option<String>,
+}
+
+/// `[docker]`
+#[derive(Debug, Clone)]
+pub struct Docker {
+    /// Docker's Unix socket. The default is where every package of Docker puts it.
+    pub socket: PathBuf,
+}
+
+/// `[logs]`
+#[derive(Debug, Clone)]
+pub struct Logs {
+    /// Which containers, to which group and stream. By default all of them, to the platform's two
+    /// groups, in streams that tell hosts, containers and their restarts from scratch apart.
+    pub selection: Selection,
+    /// Days that CloudWatch keeps events in groups the agent creates. Two weeks is the platform's
+    /// promise, and as old as an event may be to be accepted at all.
+    pub retention_days: i32,
+    /// Whether access lines and the like become JSON. On: queries and metrics need fields.
+    pub structure: bool,
+    /// What is blacked out.
+    pub redact: Redact,
+    /// Whether a panic and its stack trace are one event. On: apart they say nothing.
+    pub multiline: bool,
+    /// Finished messages that are not shipped. None by default: nothing is lost on our own accord.
+    pub drop: RegexSet,
+    /// How long an event waits at most for others to share its call. A second is below what anybody
+    /// notices and keeps an idle host at one call a second.
+    pub flush: Duration,
+}
+
+/// `[logs.redact]`
+#[derive(Debug, Clone)]
+pub struct Redact {
+    /// Whether secrets of known shapes leave the host blacked out. On: afterwards is too late.
+    pub enabled: bool,
+    /// More of them, by the operator.
+    pub patterns: Vec<Regex>,
+}
+
+/// `[spool]`
+#[derive(Debug, Clone)]
+pub struct Spool {
+    /// Where batches wait until they are sent. The default is systemd's `StateDirectory`.
+    pub directory: PathBuf,
+    /// Most bytes they may take; the oldest go first. The default is hours of a busy backend and a
+    /// thirtieth of the smallest disk the platform has.
+    pub max_bytes: u64,
+}
+
+impl Config {
+    /// Reads the files and the environment. Without a path it is [`DEFAULT_PATH`], which may be
+    /// absent; a file that was asked for by name may not.
+    pub fn load(
+        path: Option<&Path>,
+        environment: impl IntoIterator<Item = (OsString, OsString)>,
+    ) -> Result<Self, Faults> {
+        let mut faults = Vec::new();
+        let mut layers = Vec::new();
+        let main = path.unwrap_or(Path::new(DEFAULT_PATH));
+        match fs::read(main) {
+            Ok(bytes) => layers.push((main.to_owned(), bytes)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => {}
+            Err(error) => faults.push(unreadable(main, &error)),
+        }
+        let drop_ins = main.parent().unwrap_or(Path::new("")).join(DROP_IN_DIRECTORY);
+        match drop_in_files(&drop_ins) {
+            Ok(files) => {
+                for file in files {
+                    match fs::read(&file) {
+                        Ok(bytes) => layers.push((file, bytes)),
+                        Err(error) => faults.push(unreadable(&file, &error)),
+                    }
+                }
+            }
+            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+            Err(error) => faults.push(unreadable(&drop_ins, &error)),
+        }
+        let mut texts = Vec::new();
+        for (file, bytes) in layers {
+            let name = file.display().to_string();
+            match String::from_utf8(bytes) {
+                Ok(text) => texts.push((name, text)),
+                Err(error) => faults.push(not_utf8(&name, &error)),
+            }
+        }
+        let mut variables = Vec::new();
+        for (name, value) in environment {
+            let Some(name) = name.to_str().filter(|name| name.starts_with(keys::VARIABLE_PREFIX)) else {
+                continue;
+            };
+            match value.into_string() {
+                Ok(value) => variables.push((name.to_owned(), value)),
+                Err(_) => faults.push(Fault {
+                    place: Place::of(name),
+                    what: "the value is not UTF-8".into(),
+                    mend: "set it to plain text, or unset it".into(),
+                }),
+            }
+        }
+        Self::from_layers(&texts, &variables, faults)
+    }
+
+    /// The same from texts. `faults` is what was wrong before there were any.
+    fn from_layers(
+        files: &[(String, String)],
+        variables: &[(String, String)],
+        mut faults: Vec<Fault>,
+    ) -> Result<Self, Faults> {
+        let (mut entries, _) = file::entries("default", &keys::defaults());
+        for (name, text) in files {
+            let (found, wrong) = file::entries(name, text);
+            entries.extend(found);
+            faults.extend(wrong);
+        }
+        // Unit files set a variable to nothing where they mean to leave it out.
+        entries.extend(variables.iter().filter(|(_, value)| !value.is_empty()).map(variable));
+
+        let mut values = Values::new(entries, faults);
+        let config = Self {
+            region: values.take_optional(&keys::REGION, read::region),
+            log: Log { level: values.take(&keys::LOG_LEVEL, read::level).0 },
+            host: Host { instance_id: values.take_optional(&keys::HOST_INSTANCE_ID, read::instance_id) },
+            docker: Docker { socket: values.take(&keys::DOCKER_SOCKET, read::socket) },
+            logs: Logs {
+                selection: Selection {
+                    include: values.take(&keys::LOGS_INCLUDE, read::globs),
+                    exclude: values.take(&keys::LOGS_EXCLUDE, read::globs),
+                    routes: values.take(&keys::LOGS_ROUTES, read::routes),
+                    group: values.take(&keys::LOGS_GROUP, read::group),
+                    stream: values.take(&keys::LOGS_STREAM, read::stream),
+                },
+                retention_days: values.take(&keys::LOGS_RETENTION_DAYS, read::retention),
+                structure: values.take(&keys::LOGS_STRUCTURE, read::boolean),
+                redact: Redact {
+                    enabled: values.take(&keys::LOGS_REDACT_ENABLED, read::boolean),
+                    patterns: values.take(&keys::LOGS_REDACT_PATTERNS, read::patterns),
+                },
+                multiline: values.take(&keys::LOGS_MULTILINE, read::boolean),
+                drop: values.take(&keys::LOGS_DROP, read::pattern_set),
+                flush: values.take(&keys::LOGS_FLUSH, read::flush),
+            },
+            spool: Spool {
+                directory: values.take(&keys::SPOOL_DIRECTORY, read::directory),
+                max_bytes: values.take(&keys::SPOOL_MAX_BYTES, read::max_bytes),
+            },
+        };
+        values.finish().map(|()| config)
+    }
+}
+
+fn drop_in_files(directory: &Path) -> io::Result<Vec<PathBuf>> {
+    let mut files = Vec::new();
+    for entry in fs::read_dir(directory)? {
+        let path = entry?.path();
+        if path.extension().is_some_and(|extension| extension == "toml") {
+            files.push(path);
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+/// A variable whose key is not known keeps its own name as the key, and is found to be unknown later.
+fn variable((name, value): &(String, String)) -> Entry {
+    let key = keys::ALL.iter().find(|key| key.variable() == *name).map(|key| key.name.to_owned());
+    let key = key.unwrap_or_else(|| keys::dotted(name));
+    let place = Place::of(name);
+    Entry { key, place: place.clone(), value: Value { kind: Kind::Variable(value.clone()), place } }
+}
+
+fn unreadable(path: &Path, error: &io::Error) -> Fault {
+    let mend = match error.kind() {
+        io::ErrorKind::NotFound => "name a file that exists, or leave --config out".to_owned(),
+        io::ErrorKind::PermissionDenied => {
+            format!("let the agent's user read it, for instance: chmod o+r {}", path.display())
+        }
+        _ => "make it a readable file".to_owned(),
+    };
+    Fault { place: Place::of(&path.display().to_string()), what: format!("cannot be read: {error}"), mend }
+}
+
+fn not_utf8(name: &str, error: &std::string::FromUtf8Error) -> Fault {
+    let good = error.utf8_error().valid_up_to();
+    let text = String::from_utf8_lossy(error.as_bytes());
+    Fault {
+        place: Place::at(&name.into(), &text, good),
+        what: "this character is not UTF-8".into(),
+        mend: "save the file as UTF-8".into(),
+    }
+}
+
+#[cfg(test)]
+mod tests;

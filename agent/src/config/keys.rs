@@ -1,0 +1,217 @@
+//! The keys an operator may write, each with its default as it would stand in the file.
+//!
+//! The defaults are read by the same code as what the operator writes, as the lowest layer: there is
+//! no second place that knows them, and none that could escape the checks.
+
+/// One key.
+#[derive(Debug)]
+pub(super) struct Key {
+    /// Dotted: `logs.group`.
+    pub(super) name: &'static str,
+    /// What a value is, continuing "write".
+    pub(super) expects: &'static str,
+    /// The default as one writes it. None: if absent, the agent finds out by itself.
+    pub(super) default: Option<&'static str>,
+    /// A value as one writes it, for messages.
+    pub(super) example: &'static str,
+}
+
+const fn key(name: &'static str, expects: &'static str, default: &'static str) -> Key {
+    Key { name, expects, default: Some(default), example: default }
+}
+
+/// Without a default.
+const fn optional(name: &'static str, expects: &'static str, example: &'static str) -> Key {
+    Key { name, expects, default: None, example }
+}
+
+/// Empty by default, which would be no example.
+const fn list(name: &'static str, expects: &'static str, example: &'static str) -> Key {
+    Key { name, expects, default: Some("[]"), example }
+}
+
+pub(super) const REGION: Key = optional("region", "the name of an AWS region", r#""eu-west-1""#);
+
+pub(super) const LOG_LEVEL: Key =
+    key("log.level", "one of \"error\", \"warn\", \"info\", \"debug\", \"trace\"", r#""info""#);
+
+pub(super) const HOST_INSTANCE_ID: Key =
+    optional("host.instance_id", "a name for this host", r#""i-0123456789abcdef0""#);
+
+pub(super) const DOCKER_SOCKET: Key =
+    key("docker.socket", "the address of Docker's socket on this host", r#""unix:///var/run/docker.sock""#);
+
+pub(super) const LOGS_GROUP: Key = key("logs.group", "the name of a log group", r#""/starttech/backend""#);
+
+pub(super) const LOGS_RETENTION_DAYS: Key = key("logs.retention_days", "a number of days", "14");
+
+pub(super) const LOGS_STREAM: Key = key(
+    "logs.stream",
+    "the name of a stream with placeholders",
+    r#""{instance_id}/{container_name}/{container_id}""#,
+);
+
+pub(super) const LOGS_INCLUDE: Key =
+    list("logs.include", "a list of globs", r#"["starttech-*", "tier=web"]"#);
+
+pub(super) const LOGS_EXCLUDE: Key = list("logs.exclude", "a list of globs", r#"["redis:*", "tier=debug"]"#);
+
+pub(super) const LOGS_ROUTES: Key =
+    key("logs.routes", "a list of routes", r#"[{ match = ["*frontend*"], group = "/starttech/frontend" }]"#);
+
+pub(super) const LOGS_STRUCTURE: Key = key("logs.structure", "true or false", "true");
+
+pub(super) const LOGS_MULTILINE: Key = key("logs.multiline", "true or false", "true");
+
+pub(super) const LOGS_DROP: Key =
+    list("logs.drop", "a list of regular expressions", r#"['"path":"/health".*"status":200']"#);
+
+pub(super) const LOGS_FLUSH: Key = key("logs.flush", "a duration from 100ms to 1m", r#""1s""#);
+
+pub(super) const LOGS_REDACT_ENABLED: Key = key("logs.redact.enabled", "true or false", "true");
+
+pub(super) const LOGS_REDACT_PATTERNS: Key =
+    list("logs.redact.patterns", "a list of regular expressions", r"['\b\d{4}-\d{4}-\d{4}\b']");
+
+pub(super) const SPOOL_DIRECTORY: Key =
+    key("spool.directory", "the whole path of a directory", r#""/var/lib/starttech-agent/spool""#);
+
+pub(super) const SPOOL_MAX_BYTES: Key = key("spool.max_bytes", "a size of at least 8MiB", r#""256MiB""#);
+
+/// All of them, in the order of `agent.example.toml`.
+pub(super) const ALL: [Key; 18] = [
+    REGION,
+    LOG_LEVEL,
+    HOST_INSTANCE_ID,
+    DOCKER_SOCKET,
+    LOGS_GROUP,
+    LOGS_RETENTION_DAYS,
+    LOGS_STREAM,
+    LOGS_INCLUDE,
+    LOGS_EXCLUDE,
+    LOGS_STRUCTURE,
+    LOGS_MULTILINE,
+    LOGS_DROP,
+    LOGS_FLUSH,
+    LOGS_REDACT_ENABLED,
+    LOGS_REDACT_PATTERNS,
+    LOGS_ROUTES,
+    SPOOL_DIRECTORY,
+    SPOOL_MAX_BYTES,
+];
+
+impl Key {
+    /// The environment variable that sets it: `STARTTECH_LOGS_GROUP`.
+    pub(super) fn variable(&self) -> String {
+        variable(self.name)
+    }
+
+    /// The name without its section.
+    pub(super) fn last(&self) -> &'static str {
+        self.name.rsplit_once('.').map_or(self.name, |(_, last)| last)
+    }
+}
+
+/// See [`Key::variable`].
+pub(super) fn variable(name: &str) -> String {
+    format!("{VARIABLE_PREFIX}{}", name.to_uppercase().replace('.', "_"))
+}
+
+/// What a variable of no key would have been the key of, for finding the one that was meant.
+pub(super) fn dotted(variable: &str) -> String {
+    variable.strip_prefix(VARIABLE_PREFIX).unwrap_or(variable).to_lowercase().replace('_', ".")
+}
+
+/// What every variable of ours begins with.
+pub(super) const VARIABLE_PREFIX: &str = "STARTTECH_";
+
+/// The lowest layer.
+pub(super) fn defaults() -> String {
+    ALL.iter().filter_map(|key| Some(format!("{} = {}\n", key.name, key.default?))).collect()
+}
+
+/// The known key that `written` was most likely meant to be, if any is near.
+pub(super) fn nearest(written: &str) -> Option<&'static str> {
+    // A variable does not tell a dot from an underscore.
+    let plain = |name: &str| name.replace('_', ".");
+    let last = written.rsplit('.').next().unwrap_or_default();
+    let slips = |key: &Key| {
+        // The right key in the wrong section is as near as one slip of the finger.
+        distance(&plain(written), &plain(key.name)).min(1 + distance(last, key.last()))
+    };
+    let limit = (written.len() / 3).max(2);
+    ALL.iter()
+        .map(|key| (slips(key), key.name))
+        .min()
+        .filter(|&(slips, _)| slips <= limit)
+        .map(|(_, name)| name)
+}
+
+/// How many characters must be typed, deleted, exchanged, or swapped with the next to make one word
+/// the other.
+fn distance(a: &str, b: &str) -> usize {
+    let b: Vec<char> = b.chars().collect();
+    let get = |row: &[usize], i: usize| row.get(i).copied().unwrap_or(usize::MAX - 1);
+    let mut before = Vec::new();
+    let mut row: Vec<usize> = (0..=b.len()).collect();
+    let mut previous = None;
+    for (i, from) in a.chars().enumerate() {
+        let mut next = vec![i + 1];
+        let mut last_to = None;
+        for (j, &to) in b.iter().enumerate() {
+            let exchanged = get(&row, j) + usize::from(from != to);
+            let mut least = exchanged.min(get(&row, j + 1) + 1).min(get(&next, j) + 1);
+            if previous == Some(to) && last_to == Some(from) {
+                least = least.min(get(&before, j.wrapping_sub(1)) + 1);
+            }
+            next.push(least);
+            last_to = Some(to);
+        }
+        before = std::mem::replace(&mut row, next);
+        previous = Some(from);
+    }
+    get(&row, b.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn distance_counts_the_slips() {
+        for (a, b, slips) in
+            [("", "", 0), ("", "abc", 3), ("gruop", "group", 1), ("grop", "group", 1), ("ca", "abc", 3)]
+        {
+            assert_eq!(distance(a, b), slips, "{a} {b}");
+            assert_eq!(distance(b, a), slips, "{b} {a}");
+        }
+    }
+
+    #[test]
+    fn the_nearest_key_is_found_across_sections() {
+        for (written, meant) in [
+            ("logs.gruop", Some("logs.group")),
+            ("logs.retension_days", Some("logs.retention_days")),
+            ("log.group", Some("logs.group")),
+            ("retention_days", Some("logs.retention_days")),
+            ("logs.level", Some("log.level")),
+            ("spool.max_size", Some("spool.max_bytes")),
+            ("logs.region", Some("region")),
+            ("aws.region", Some("region")),
+            ("metrics.namespace", None),
+            ("logs.retention.dys", Some("logs.retention_days")),
+            ("token", None),
+            ("x", None),
+        ] {
+            assert_eq!(nearest(written), meant, "{written}");
+        }
+    }
+
+    #[test]
+    fn no_two_keys_share_a_variable() {
+        let mut variables: Vec<String> = ALL.iter().map(Key::variable).collect();
+        variables.sort();
+        variables.dedup();
+        assert_eq!(variables.len(), ALL.len());
+    }
+}

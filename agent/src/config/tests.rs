@@ -1,0 +1,333 @@
+//! The configuration as an operator meets it: what is written, and what comes back.
+
+use super::*;
+use expect_test::{Expect, expect};
+
+const EXAMPLE: &str = include_str!("../../agent.example.toml");
+
+fn config(files: &[&str], variables: &[(&str, &str)]) -> Result<Config, Faults> {
+    let owned = |&(name, value): &(&str, &str)| (name.to_owned(), value.to_owned());
+    let files: Vec<_> =
+        files.iter().enumerate().map(|(i, text)| (format!("{i}.toml"), (*text).to_owned())).collect();
+    Config::from_layers(&files, &variables.iter().map(owned).collect::<Vec<_>>(), Vec::new())
+}
+
+fn check(file: &str, expected: &Expect) {
+    expected.assert_eq(&config(&[file], &[]).unwrap_err().to_string());
+}
+
+/// The example as if every key in it were live: a `#` right before a key or a section is taken away.
+fn uncommented() -> String {
+    let lines = EXAMPLE.lines().map(|line| match line.strip_prefix('#') {
+        Some(live) if live.starts_with(|c: char| c.is_ascii_lowercase() || c == '[') => live,
+        _ => line,
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+#[test]
+fn an_empty_file_is_the_default() {
+    let defaults = config(&[], &[]).unwrap();
+    expect![[r#"
+        Config {
+            region: None,
+            log: Log {
+                level: Info,
+            },
+            host: Host {
+                instance_id: None,
+            },
+            docker: Docker {
+                socket: "/var/run/docker.sock",
+            },
+            logs: Logs {
+                selection: Selection {
+                    include: [],
+                    exclude: [],
+                    routes: [
+                        Route {
+                            containers: [
+                                "*frontend*",
+                            ],
+                            group: "/starttech/frontend",
+                        },
+                    ],
+                    group: "/starttech/backend",
+                    stream: Template(
+                        [
+                            InstanceId,
+                            Text(
+                                "/",
+                            ),
+                            ContainerName,
+                            Text(
+                                "/",
+                            ),
+                            ContainerId,
+                        ],
+                    ),
+                },
+                retention_days: 14,
+                structure: true,
+                redact: Redact {
+                    enabled: true,
+                    patterns: [],
+                },
+                multiline: true,
+                drop: RegexSet([]),
+                flush: 1s,
+            },
+            spool: Spool {
+                directory: "/var/lib/starttech-agent/spool",
+                max_bytes: 268435456,
+            },
+        }
+    "#]]
+    .assert_debug_eq(&defaults);
+    assert_eq!(format!("{:?}", config(&["", EXAMPLE], &[]).unwrap()), format!("{defaults:?}"));
+}
+
+#[test]
+fn the_example_holds_every_key_with_its_default() {
+    let mut live = config(&[&uncommented()], &[]).unwrap();
+    // The two without a default show a value that nobody should get unasked.
+    assert_eq!(live.region.take().as_deref(), Some("eu-west-1"));
+    assert_eq!(live.host.instance_id.take().as_deref(), Some("i-0123456789abcdef0"));
+    assert_eq!(format!("{live:?}"), format!("{:?}", config(&[], &[]).unwrap()));
+
+    let (entries, _) = file::entries("example", &uncommented());
+    let written: Vec<&str> = entries.iter().map(|entry| entry.key.as_str()).collect();
+    for key in &keys::ALL {
+        assert!(written.contains(&key.name), "{} is not in agent.example.toml", key.name);
+    }
+    assert_eq!(written.len(), keys::ALL.len());
+}
+
+#[test]
+fn an_example_in_a_message_is_a_value_that_is_accepted() {
+    for key in &keys::ALL {
+        config(&[&format!("{} = {}", key.name, key.example)], &[]).unwrap();
+    }
+}
+
+#[test]
+fn a_later_layer_overrides_key_by_key() {
+    let files = ["logs.group = '/a'\nlogs.flush = '2s'", "[logs]\ngroup = '/b'\nretention_days = 30"];
+    let found = config(&files, &[("STARTTECH_LOGS_RETENTION_DAYS", "7"), ("STARTTECH_REGION", "")]).unwrap();
+    assert_eq!(found.logs.selection.group, "/b");
+    assert_eq!(found.logs.flush, Duration::from_secs(2));
+    assert_eq!(found.logs.retention_days, 7);
+    assert_eq!(found.region, None);
+}
+
+#[test]
+fn a_variable_has_the_type_of_its_key() {
+    let found = config(
+        &[],
+        &[
+            ("STARTTECH_LOGS_STRUCTURE", "false"),
+            ("STARTTECH_LOGS_EXCLUDE", r#"["redis*", "a=b"]"#),
+            ("STARTTECH_LOGS_ROUTES", "[{match = ['x'], group = '/x'}]"),
+            ("STARTTECH_SPOOL_MAX_BYTES", "16777216"),
+            ("STARTTECH_LOGS_REDACT_PATTERNS", r"['\d+-\d+']"),
+        ],
+    )
+    .unwrap();
+    assert!(!found.logs.structure);
+    assert_eq!(format!("{:?}", found.logs.selection.exclude), r#"["redis*", "a=b"]"#);
+    assert_eq!(found.logs.selection.groups(), ["/starttech/backend", "/x"]);
+    assert_eq!(found.spool.max_bytes, 16 << 20);
+    assert_eq!(found.logs.redact.patterns[0].as_str(), r"\d+-\d+");
+}
+
+#[test]
+fn every_fault_is_reported_in_one_run() {
+    check(
+        r#"region = "eu-west-1a"
+retention_days = 14
+
+[log]
+level = "loud"
+
+[logs]
+gruop = "/x"
+group = "/my group"
+retention_days = 15
+stream = "{host}/{image}"
+include = ["a", "[b", 7]
+structure = "yes"
+drop = ["(", '.*', "ok"]
+flush = 5
+redact = true
+
+[[logs.routes]]
+match = "web"
+group = "/web"
+name = "x"
+
+[logs.multiline]
+on = true
+
+[spool]
+directory = "spool"
+max_bytes = "256MB"
+
+[metrics]
+namespace = "X"
+"#,
+        &expect![[r#"
+            0.toml:1:10: `region` is "eu-west-1a", an availability zone
+                write its region: region = "eu-west-1"
+            0.toml:2:1: there is no key `retention_days`
+                write `retention_days` under `[logs]`
+            0.toml:5:9: `log.level` is "loud", which is no level
+                write one of "error", "warn", "info", "debug", "trace": level = "info"
+            0.toml:8:1: there is no key `logs.gruop`
+                write `group` under `[logs]`
+            0.toml:9:9: `logs.group` is "/my group": CloudWatch allows no ' ' in the name of a log group
+                use letters, digits, `_`, `-`, `/`, `.`, `#`
+            0.toml:10:18: `logs.retention_days` is 15, a time that CloudWatch does not keep logs for
+                write one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+            0.toml:11:10: `logs.stream` is "{host}/{image}": {host} is not a placeholder
+                write one of {instance_id}, {container_name}, {container_id}, {image}
+            0.toml:12:17: `logs.include` holds the glob "[b": unclosed character class; missing ']'
+                `*` stands for any text, `?` for one character, `{a,b}` for either, `[ab]` for one of them; `\` takes their meaning away
+            0.toml:12:23: `logs.include` holds an integer
+                write a list of globs: include = ["starttech-*", "tier=web"]
+            0.toml:13:13: `logs.structure` is a string
+                write true or false: structure = true
+            0.toml:14:9: `logs.drop` holds the pattern "(": unclosed group
+                see https://docs.rs/regex/latest/regex/#syntax
+            0.toml:14:14: `logs.drop` holds the pattern ".*", which matches every line
+                write what sets the lines apart, or delete the pattern
+            0.toml:15:9: `logs.flush` is 5 without a unit
+                write "5s" or "5ms"
+            0.toml:16:1: `logs.redact` is a section, not a value
+                write logs.redact.enabled, logs.redact.patterns
+            0.toml:19:9: `logs.routes.match` is a string
+                write a list of routes: routes = [{ match = ["*frontend*"], group = "/starttech/frontend" }]
+            0.toml:21:1: a route has no key `name`
+                write `match` and `group`, nothing else
+            0.toml:24:1: `logs.multiline` is a value, not a section
+                write true or false: multiline = true
+            0.toml:27:13: `spool.directory` is "spool", which depends on where the agent was started
+                write the whole path of a directory: directory = "/var/lib/starttech-agent/spool"
+            0.toml:28:13: `spool.max_bytes` is "256MB", which is no size
+                write a size of at least 8MiB: max_bytes = "256MiB"
+            0.toml:31:1: there is no key `metrics.namespace`
+                delete it: agent.example.toml has every key there is"#]],
+    );
+}
+
+#[test]
+fn a_line_that_is_no_toml_is_reported_once_and_the_others_too() {
+    check(
+        "region = eu west\nlogs.flush = 1h\nlogs.group = '/a b'\nlogs.drop = [\"\\d\"]\n",
+        &expect![[r#"
+            0.toml:1:10: a string without quotes
+                write "eu west"
+            0.toml:2:14: a string without quotes
+                write "1h"
+            0.toml:3:14: `logs.group` is "/a b": CloudWatch allows no ' ' in the name of a log group
+                use letters, digits, `_`, `-`, `/`, `.`, `#`
+            0.toml:4:16: an unknown escape
+                between double quotes `\` begins an escape: put patterns between single quotes, as in '\d+'"#]],
+    );
+}
+
+#[test]
+fn a_variable_is_reported_by_its_name() {
+    let faults = config(
+        &[],
+        &[
+            ("STARTTECH_LOGS_GRUOP", "/x"),
+            ("STARTTECH_LOGS_EXCLUDE", "redis,mongo"),
+            ("STARTTECH_LOGS_FLUSH", "1h"),
+            ("STARTTECH_LOGS_STRUCTURE", "yes"),
+            ("STARTTECH_LOGS_RETENTION_DAYS", "two"),
+            ("STARTTECH_TOKEN", "x"),
+        ],
+    );
+    expect![[r#"
+        STARTTECH_LOGS_EXCLUDE: `logs.exclude` is no list: it does not begin with `[`
+            write a list of globs: STARTTECH_LOGS_EXCLUDE='["redis:*", "tier=debug"]'
+        STARTTECH_LOGS_FLUSH: `logs.flush` is "1h", which is no duration
+            write a duration from 100ms to 1m: STARTTECH_LOGS_FLUSH=1s
+        STARTTECH_LOGS_GRUOP: no key has this variable
+            set STARTTECH_LOGS_GROUP instead
+        STARTTECH_LOGS_RETENTION_DAYS: `logs.retention_days` is "two", no number
+            write a number of days: STARTTECH_LOGS_RETENTION_DAYS=14
+        STARTTECH_LOGS_STRUCTURE: `logs.structure` is "yes"
+            write true or false: STARTTECH_LOGS_STRUCTURE=true
+        STARTTECH_TOKEN: no key has this variable
+            unset it: every key of agent.example.toml has a variable, and nothing else has"#]]
+    .assert_eq(&faults.unwrap_err().to_string());
+}
+
+#[test]
+fn one_kind_of_value_is_not_taken_for_another() {
+    for (key, value) in [
+        ("region", "1"),
+        ("region", "'Ireland'"),
+        ("log.level", "'off'"),
+        ("host.instance_id", "''"),
+        ("host.instance_id", "'a:b'"),
+        ("docker.socket", "'tcp://127.0.0.1:2375'"),
+        ("docker.socket", "'/var/run/docker.sock'"),
+        ("logs.group", "''"),
+        ("logs.group", "'aws/x'"),
+        ("logs.retention_days", "'14'"),
+        ("logs.retention_days", "-1"),
+        ("logs.retention_days", "99999999999999999999"),
+        ("logs.retention_days", "14.0"),
+        ("logs.stream", "''"),
+        ("logs.include", "'*'"),
+        ("logs.include", "['']"),
+        ("logs.drop", "['']"),
+        ("logs.drop", "[1979-05-27]"),
+        ("logs.redact.enabled", "1"),
+        ("logs.routes", "['x']"),
+        ("logs.routes", "[{ match = ['x'] }]"),
+        ("logs.routes", "[{}]"),
+        ("logs.flush", "'99ms'"),
+        ("logs.flush", "'61s'"),
+        ("spool.max_bytes", "1024"),
+        ("spool.max_bytes", "-1"),
+        ("spool.max_bytes", "'7MiB'"),
+        ("spool.directory", "''"),
+    ] {
+        let faults = config(&[&format!("{key} = {value}")], &[]).expect_err(&format!("{key} = {value}")).0;
+        assert_eq!(faults.len(), 1, "{key} = {value}: {faults:?}");
+        assert!(faults[0].what.starts_with(&format!("`{key}` ")), "{}", faults[0]);
+    }
+}
+
+#[test]
+fn only_the_value_that_counts_is_judged() {
+    config(&["logs.flush = '1h'", "logs.flush = '2s'"], &[]).unwrap();
+}
+
+#[test]
+fn files_are_read_in_order_and_a_missing_one_only_matters_if_it_was_named() {
+    let directory = tempfile::tempdir().unwrap();
+    let main = directory.path().join("agent.toml");
+    let load = || Config::load(Some(&main), []);
+    assert!(load().unwrap_err().to_string().contains("leave --config out"));
+
+    fs::write(&main, "logs.group = '/main'").unwrap();
+    assert_eq!(load().unwrap().logs.selection.group, "/main");
+
+    let drop_ins = directory.path().join(DROP_IN_DIRECTORY);
+    fs::create_dir(&drop_ins).unwrap();
+    fs::write(drop_ins.join("20-b.toml"), "logs.group = '/b'").unwrap();
+    fs::write(drop_ins.join("10-a.toml"), "logs.group = '/a'\nlogs.flush = '3s'").unwrap();
+    fs::write(drop_ins.join("30-c.toml~"), "rubbish").unwrap();
+    assert_eq!(load().unwrap().logs.selection.group, "/b");
+    assert_eq!(load().unwrap().logs.flush, Duration::from_secs(3));
+
+    fs::write(&main, b"logs.group = '/x'\n# caf\xe9\n").unwrap();
+    assert_eq!(load().unwrap_err().0[0].place.position, Some((2, 6)));
+    fs::remove_file(&main).unwrap();
+    fs::create_dir(&main).unwrap();
+    assert_eq!(load().unwrap_err().0.len(), 1);
+}
