@@ -7,6 +7,8 @@
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
 //! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ retry`.
 
+pub mod cli;
+
 pub mod config;
 
 pub mod aws;

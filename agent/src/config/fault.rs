@@ -1,13 +1,13 @@
 //! What is wrong with a configuration, where, and what to write instead.
 
 use std::fmt;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// Where something was written.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
     /// The file, or the environment variable.
-    pub source: Rc<str>,
+    pub source: Arc<str>,
     /// Line and column, from 1, columns in characters; none for a variable or a whole file.
     pub position: Option<(usize, usize)>,
 }
@@ -19,13 +19,13 @@ impl Place {
     }
 
     /// A byte of a file's text.
-    pub(super) fn at(source: &Rc<str>, text: &str, byte: usize) -> Self {
+    pub(super) fn at(source: &Arc<str>, text: &str, byte: usize) -> Self {
         let before = text.get(..text.floor_char_boundary(byte)).unwrap_or_default();
         let line_start = before.rfind('\n').map_or(0, |newline| newline + 1);
         let column =
             before.get(line_start..).unwrap_or_default().trim_start_matches('\u{feff}').chars().count();
         let line = before.matches('\n').count();
-        Self { source: Rc::clone(source), position: Some((line + 1, column + 1)) }
+        Self { source: Arc::clone(source), position: Some((line + 1, column + 1)) }
     }
 
     /// Whether both are on one line.

@@ -4,7 +4,7 @@
 //! Which keys there are, and what they mean, is not known here.
 
 use std::ops::Range;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use toml::de::{DeArray, DeTable, DeValue, Error};
 
@@ -79,7 +79,7 @@ pub(super) fn list(text: &str, place: &Place) -> Result<Vec<Value>, String> {
 }
 
 struct File<'a> {
-    name: Rc<str>,
+    name: Arc<str>,
     text: &'a str,
     /// Whether it is so short that a line and a column would only confuse.
     whole: bool,
