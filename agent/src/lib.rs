@@ -1,4 +1,4 @@
-//! starttech-agent: every container line and every sign of trouble of one host, in CloudWatch.
+//! starttech-agent: every container line and every sign of trouble of one host, in `CloudWatch`.
 //!
 //! ```text
 //! docker ──containers──▶ tail ──▶ logs/line ──▶ logs/event ──▶ logs/batch ──▶ spool ──▶ aws/logs
@@ -6,6 +6,8 @@
 //!
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
 //! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ retry`.
+
+pub mod cli;
 
 pub mod daemon;
 
