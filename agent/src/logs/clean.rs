@@ -51,9 +51,9 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 /// One pass that the compiler turns into vector instructions; `0xC2` opens the C1 controls, and `µ` too.
 fn suspicious(bytes: &[u8]) -> bool {
     bytes.chunks(64).any(|chunk| {
-        chunk.iter().fold(false, |any, &b| {
-            any | ((b < 0x20) & (b != b'\n') & (b != b'\t')) | (b == 0x7f) | (b == 0xc2)
-        })
+        chunk
+            .iter()
+            .fold(false, |any, &b| any || (b < 0x20 && b != b'\n' && b != b'\t') || b == 0x7f || b == 0xc2)
     })
 }
 

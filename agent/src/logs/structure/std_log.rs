@@ -22,7 +22,9 @@ pub(super) fn structure(text: &str, time_ns: i64, out: &mut String) -> Option<()
     let (source, message) = source(rest);
     if let Some((access, extra)) = access_line(message) {
         let mut object = access.open(time_ns, out);
-        extra.into_iter().for_each(|(key, value)| object.text(key, value));
+        for (key, value) in extra {
+            object.text(key, value);
+        }
         object.close();
         return Some(());
     }
