@@ -20,6 +20,7 @@ use regex::Regex;
 use span::Line;
 
 const MASK: &str = "***";
+const MOST_PASSES: usize = 8;
 
 /// The built-in rules and the operator's own.
 #[derive(Debug, Clone)]
@@ -60,7 +61,13 @@ impl Redactor {
 
     /// The text with its secrets replaced; borrowed when it has none.
     pub fn redact<'a>(&self, text: &'a str) -> Cow<'a, str> {
-        let mut text = self.built_in(text);
+        let mut text = Cow::Borrowed(text);
+        // A replacement may uncover a word that was part of a longer one. Two passes are the rule for a
+        // line with a secret, one for a line without.
+        for _ in 0..MOST_PASSES {
+            let Some(changed) = self.built_in(&text) else { break };
+            text = Cow::Owned(changed);
+        }
         for pattern in &self.extra {
             if let Some(changed) = replace(pattern, &text) {
                 text = Cow::Owned(changed);
@@ -69,7 +76,7 @@ impl Redactor {
         text
     }
 
-    fn built_in<'a>(&self, text: &'a str) -> Cow<'a, str> {
+    fn built_in(&self, text: &str) -> Option<String> {
         let mut line = Line::new(text);
         let mut out = String::new();
         let mut copied = 0;
@@ -96,10 +103,10 @@ impl Redactor {
             copied = cut.range.end;
         }
         if copied == 0 {
-            return Cow::Borrowed(text);
+            return None;
         }
         out.push_str(text.get(copied..).unwrap_or_default());
-        Cow::Owned(out)
+        Some(out)
     }
 }
 

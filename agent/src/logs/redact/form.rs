@@ -62,20 +62,18 @@ pub(super) fn url(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> Opti
     let outside = |b: u8| b.is_ascii_whitespace() || matches!(b, b'<' | b'>');
     let end = line.bare_end(start, escapes, |b, _| outside(b) || b"/?#'`".contains(&b));
     let authority = line.slice(start, end);
-    let at = match memchr::memrchr(b'@', authority) {
-        Some(at) => start + at,
+    let at = if let Some(at) = memchr::memrchr(b'@', authority) {
+        start + at
+    } else {
         // A password that should have been percent-encoded; a port is none.
-        None => {
-            let colon = memchr::memchr(b':', authority)?;
-            let behind = authority.get(colon + 1..)?;
-            let digits = behind.iter().take_while(|b| b.is_ascii_digit()).count();
-            let port = !behind.get(digits).is_some_and(u8::is_ascii_alphabetic);
-            if port && digits > 0 {
-                return None;
-            }
-            let end = line.bare_end(start, escapes, |b, _| outside(b));
-            start + memchr::memrchr(b'@', line.slice(start, end))?
+        let colon = memchr::memchr(b':', authority)?;
+        let behind = authority.get(colon + 1..)?;
+        let digits = behind.iter().take_while(|b| b.is_ascii_digit()).count();
+        if digits > 0 && !behind.get(digits).is_some_and(u8::is_ascii_alphabetic) {
+            return None;
         }
+        let end = line.bare_end(start, escapes, |b, _| outside(b));
+        start + memchr::memrchr(b'@', line.slice(start, end))?
     };
     let user = line.slice(start, at);
     match memchr::memchr(b':', user) {

@@ -151,7 +151,7 @@ impl Field {
         Some(Self { name, quote, separator, spaced: value > behind, plural, value, in_string })
     }
 
-    /// `--password hunter2`, and `{password hunter2}` as Go prints a document of MongoDB's.
+    /// `--password hunter2`, and `{password hunter2}` as Go prints a document of the database.
     fn without_separator(
         line: &Line<'_>,
         name: Range<usize>,
@@ -175,7 +175,7 @@ impl Field {
 
     fn value_cut(&self, line: &Line<'_>) -> Option<Cut> {
         if let Some(content) = self.quoted(line) {
-            return content.map(Cut::plain);
+            return Some(Cut::plain(content));
         }
         if matches!(line.at(self.value), Some(b'[' | b'{')) {
             return self.composite(line);
@@ -190,8 +190,8 @@ impl Field {
         Some(Cut { range: self.value..end, quotes: self.json_quotes() })
     }
 
-    /// The content of the value's quotes; `Some(None)` where a quote stands there but closes a string around.
-    fn quoted(&self, line: &Line<'_>) -> Option<Option<Range<usize>>> {
+    /// The content of the value's quotes; empty where the quote there closes a string around.
+    fn quoted(&self, line: &Line<'_>) -> Option<Range<usize>> {
         let run = line.backslashes(self.value);
         let backslashes = own_backslashes(run);
         let start = self.value + run + 1;
@@ -201,10 +201,10 @@ impl Field {
                     Some((b'"', own)) => backslashes < own,
                     _ => backslashes == 0 && self.in_string && line.json,
                 };
-                Some((!closing).then(|| start..line.string_end(start, backslashes)))
+                Some(start..if closing { start } else { line.string_end(start, backslashes) })
             }
             q @ (b'\'' | b'`') if run == 0 => {
-                Some(Some(start..line.bare_end(start, self.in_string, |b, _| b == q)))
+                Some(start..line.bare_end(start, self.in_string, |b, _| b == q))
             }
             _ => None,
         }
@@ -261,7 +261,6 @@ impl Field {
     /// The value of `Authorization` and `Cookie`: up to the end of the line, but for schemes of one word.
     fn header_cut(&self, line: &Line<'_>) -> Option<Cut> {
         if let Some(content) = self.quoted(line) {
-            let content = content?;
             return Some(Cut::plain(scheme(line, content.start, content.end).0..content.end));
         }
         if line.at(self.value) == Some(b'[') && self.quote.is_none() {

@@ -128,7 +128,7 @@ impl<'a> Line<'a> {
             match self.at(behind) {
                 Some(b'"') => return at,
                 // An odd backslash and what it escapes.
-                Some(escaped) if escapes && (behind - at) % 2 == 1 => match escaped {
+                Some(letter) if escapes && (behind - at) % 2 == 1 => match letter {
                     b'n' | b'r' | b't' => return behind - 1,
                     b'u' => match self.slice(behind + 1, behind + 5) {
                         b"0026" => return behind - 1,

@@ -123,14 +123,14 @@ fn level(message: &str) -> &'static str {
     let end = bare.bytes().position(|b| !b.is_ascii_alphabetic()).unwrap_or(bare.len());
     let (word, after) = bare.split_at_checked(end).unwrap_or(("", bare));
     // `Warning lights are off` is prose, `WARNING lights are off` and `warning: lights are off` are not.
-    if after.starts_with([':', ']']) || word.bytes().all(|b| b.is_ascii_uppercase()) {
-        if let Some((_, level)) = WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word)) {
-            return level;
-        }
+    if (after.starts_with([':', ']']) || word.bytes().all(|b| b.is_ascii_uppercase()))
+        && let Some((_, level)) = WORDS.iter().find(|(name, _)| name.eq_ignore_ascii_case(word))
+    {
+        return level;
     }
     let fails =
         |opening: &&str| message.get(..opening.len()).is_some_and(|s| s.eq_ignore_ascii_case(opening));
-    if FAILURES.iter().any(|opening| fails(&opening)) || message.starts_with("http: panic serving ") {
+    if FAILURES.iter().any(|opening| fails(opening)) || message.starts_with("http: panic serving ") {
         return "ERROR";
     }
     "INFO"
