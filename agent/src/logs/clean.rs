@@ -50,11 +50,11 @@ pub fn clean(text: &str) -> Cow<'_, str> {
 
 /// One pass that the compiler turns into vector instructions; `0xC2` opens the C1 controls, and `µ` too.
 fn suspicious(bytes: &[u8]) -> bool {
-    bytes.chunks(64).any(|chunk| {
-        chunk
-            .iter()
-            .fold(false, |any, &b| any || (b < 0x20 && b != b'\n' && b != b'\t') || b == 0x7f || b == 0xc2)
-    })
+    let odd = |b: u8| {
+        let control = u8::from(b < 0x20) & u8::from(b != b'\n') & u8::from(b != b'\t');
+        control | u8::from(b == 0x7f) | u8::from(b == 0xc2)
+    };
+    bytes.chunks(64).any(|chunk| chunk.iter().fold(0, |any, &b| any | odd(b)) != 0)
 }
 
 fn drives_a_terminal(c: char) -> bool {

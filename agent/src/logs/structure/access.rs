@@ -1,4 +1,7 @@
 //! A request that was answered, whoever printed it, and how it reads as JSON.
+//!
+//! Two writers print such lines, gin and a home-made layout of the standard logger's; both end here, so
+//! that one query reads both. Knows neither layout.
 
 use std::borrow::Cow;
 

@@ -80,6 +80,12 @@ impl<'o> Object<'o> {
 }
 
 fn escape(out: &mut String, mut text: &str) {
+    // Few texts need it, and a pass without a way out of it is turned into vector instructions.
+    let special = |b: u8| u8::from(b < 0x20) | u8::from(b == b'"') | u8::from(b == b'\\');
+    if text.bytes().fold(0, |any, b| any | special(b)) == 0 {
+        out.push_str(text);
+        return;
+    }
     while let Some(at) = text.bytes().position(|b| b < 0x20 || b == b'"' || b == b'\\') {
         let Some((head, tail)) = text.split_at_checked(at) else { break };
         out.push_str(head);

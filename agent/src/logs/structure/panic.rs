@@ -28,7 +28,7 @@ pub(super) fn structure(text: &str, time_ns: i64, out: &mut String) -> Option<()
 
 /// gin's block: a heading, in debug mode the request's head and a blank line, the value, the frames.
 pub(super) fn recovered(text: &str, block: &str, time_ns: i64, out: &mut String) {
-    let (heading, body) = block.split_once('\n').unwrap_or((block, ""));
+    let body = block.split_once('\n').map_or("", |(_, body)| body);
     let request = request(body);
     let value = match request {
         Some(_) => body.split_once("\n\n").map_or("", |(_, after)| after),
@@ -41,7 +41,7 @@ pub(super) fn recovered(text: &str, block: &str, time_ns: i64, out: &mut String)
     object.text("level", "ERROR");
     match value {
         Some(value) => object.texts("msg", &["panic recovered: ", value]),
-        None => object.text("msg", heading),
+        None => object.text("msg", "panic recovered"),
     }
     if let Some((method, path)) = request {
         object.text("method", method);

@@ -42,9 +42,13 @@ pub(super) fn structure(text: &str, time_ns: i64, out: &mut String) -> Option<()
         Some(time) => object.text("time", time),
         None => object.time(time_ns),
     }
-    match level.map_or("INFO", as_text).to_ascii_uppercase().as_str() {
-        "WARNING" => object.text("level", "WARN"),
-        level => object.text("level", level),
+    let level = level.map_or("INFO", as_text);
+    if level.eq_ignore_ascii_case("warning") {
+        object.text("level", "WARN");
+    } else if level.bytes().any(|b| b.is_ascii_lowercase()) {
+        object.text("level", &level.to_ascii_uppercase());
+    } else {
+        object.text("level", level);
     }
     object.text("msg", as_text(msg));
     for Pair { key, value } in &pairs {
@@ -107,7 +111,8 @@ fn pair<'a>(key: Cow<'a, str>, text: &'a str) -> Option<(Pair<'a>, &'a str)> {
     if value.contains('"') {
         return None;
     }
-    let pair = match go::duration(value).filter(|_| key == "latency") {
+    let latency = if key == "latency" { go::duration(value) } else { None };
+    let pair = match latency {
         Some(latency) => Pair { key: Cow::Borrowed("latency_ms"), value: Value::Nanoseconds(latency) },
         None if is_literal(value) => Pair { key, value: Value::Literal(value) },
         None => Pair { key, value: Value::Text(Cow::Borrowed(value)) },

@@ -130,7 +130,7 @@ fn level(message: &str) -> &'static str {
     }
     let fails =
         |opening: &&str| message.get(..opening.len()).is_some_and(|s| s.eq_ignore_ascii_case(opening));
-    if FAILURES.iter().any(|opening| fails(opening)) || message.starts_with("http: panic serving ") {
+    if FAILURES.iter().any(fails) || message.starts_with("http: panic serving ") {
         return "ERROR";
     }
     "INFO"
