@@ -2,10 +2,10 @@
 //!
 //! An automaton finds the words that secrets stand next to (`password`, `Bearer`, `://`), and at each a
 //! rule decides from what stands around it. Nearly every line has none of them: a cheaper pass ahead of
-//! the automaton (`redact/sieve.rs`) lets those through. Secrets are known by their name (`redact/key.rs`, `redact/field.rs`) or by
-//! their form (`redact/form.rs`); where they end is decided in `redact/span.rs`. JSON stays JSON, and
-//! what a line says about secrets (`token expired`) stays. Knows no configuration and nothing of a
-//! line before or after: a secret torn over several events is not seen as one.
+//! the automaton (`redact/sieve.rs`) lets those through. Secrets are known by their name
+//! (`redact/key.rs`, `redact/field.rs`) or by their form (`redact/form.rs`); `redact/span.rs` finds
+//! where they end. JSON stays JSON, and what a line says about secrets (`token expired`) stays. Knows no
+//! configuration and nothing of a line before or after: a secret torn over several events is not seen.
 
 mod field;
 mod form;
@@ -363,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn the_sieve_lets_no_word_through() {
+    fn the_sieve_holds_no_word_back() {
         for (word, _) in RULES {
             for word in [word.to_ascii_lowercase(), word.to_ascii_uppercase()] {
                 assert!(sieve::may_match(word.as_bytes()), "{word}");
