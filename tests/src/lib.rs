@@ -8,7 +8,9 @@
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
 
+pub mod agent;
 pub mod client;
+pub mod docker;
 pub mod endpoint;
 pub mod http;
 
