@@ -11,7 +11,9 @@
 pub mod agent;
 pub mod client;
 pub mod docker;
+pub mod emulator;
 pub mod endpoint;
 pub mod http;
-
+pub mod port;
+pub mod tidy;
 pub mod wait;
