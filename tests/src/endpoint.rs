@@ -40,8 +40,10 @@ pub use store::{Breach, Event, Totals};
 use account::Search;
 use clock::Clock;
 use fault::{Faults, Rule};
-use serve::{Command, Port};
+use serve::Command;
 use store::Store;
+
+use crate::port::Port;
 
 /// How an endpoint is to be.
 #[derive(Debug, Clone, Default)]

@@ -8,8 +8,12 @@
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
 
+pub mod agent;
 pub mod client;
+pub mod docker;
+pub mod emulator;
 pub mod endpoint;
 pub mod http;
-
+pub mod port;
+pub mod tidy;
 pub mod wait;

@@ -1,8 +1,7 @@
 //! The endpoint's only file that touches a socket: it listens, reads requests, and answers, late or
 //! not at all where a fault says so.
 
-use std::io;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener as StdListener};
+use std::net::TcpListener as StdListener;
 use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
@@ -13,7 +12,7 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
-use socket2::{Domain, SockRef, Socket, Type};
+use socket2::{SockRef, Socket};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -25,6 +24,7 @@ use crate::endpoint::logs::{self, When};
 use crate::endpoint::refusal::Refusal;
 use crate::endpoint::wire::{self, Cut, Reply};
 use crate::endpoint::{Shared, clock, lock};
+use crate::port::Port;
 
 /// What the handle orders.
 #[derive(Debug)]
@@ -33,41 +33,6 @@ pub(crate) enum Command {
     Accept(SyncSender<()>),
     RefuseFor(Duration),
     Stop,
-}
-
-/// A loopback port that is ours even while nobody listens on it: bound, so that nobody else gets it,
-/// but not listening, so that connecting is refused.
-#[derive(Debug)]
-pub(crate) struct Port {
-    socket: Socket,
-    address: SocketAddr,
-}
-
-impl Port {
-    pub(crate) fn reserve(port: u16) -> io::Result<Self> {
-        let socket = bound(SocketAddr::from((Ipv4Addr::LOCALHOST, port)))?;
-        let address = socket.local_addr()?.as_socket().ok_or(io::ErrorKind::AddrNotAvailable)?;
-        Ok(Self { socket, address })
-    }
-
-    pub(crate) fn address(&self) -> SocketAddr {
-        self.address
-    }
-
-    pub(crate) fn listen(&self) -> io::Result<StdListener> {
-        debug_assert!(self.socket.reuse_address().unwrap_or(true), "else the second bind would fail");
-        let socket = bound(self.address)?;
-        socket.listen(1024)?;
-        socket.set_nonblocking(true)?;
-        Ok(socket.into())
-    }
-}
-
-fn bound(address: SocketAddr) -> io::Result<Socket> {
-    let socket = Socket::new(Domain::IPV4, Type::STREAM, None)?;
-    socket.set_reuse_address(true)?;
-    socket.bind(&address.into())?;
-    Ok(socket)
 }
 
 /// Listens until told to stop.
