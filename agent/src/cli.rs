@@ -46,14 +46,14 @@ Exit codes:
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Run the daemon in the foreground, as systemd does. SIGTERM stops it, SIGHUP reads the configuration again
+    /// Run the daemon in the foreground; SIGTERM stops it, SIGHUP reloads the configuration
     #[command(after_help = RUN_HELP)]
     Run(run::Options),
 
-    /// Show it at work: a sample backend, its lines shipped to files. Needs neither Docker nor AWS
+    /// See it at work with a sample backend, with neither Docker nor AWS
     Demo(demo::Options),
 
-    /// Check the configuration and then everything the daemon needs, and say what to do about it
+    /// Check the configuration, then everything the daemon needs, and say what to mend
     #[command(after_help = CHECK_HELP)]
     Check(check::Options),
 }

@@ -41,7 +41,7 @@ pub enum Error {
     #[error("{DISABLED} is set")]
     Disabled,
     /// Nobody there: not an EC2 host, or the hop limit of 1 keeps a container out.
-    #[error("the instance metadata service does not answer")]
+    #[error("cannot ask the instance metadata service")]
     Silent(#[source] Box<ImdsError>),
     /// It answers, but not with the document.
     #[error("the instance metadata service refuses the identity document with status {0}")]

@@ -150,6 +150,8 @@ pub async fn signed(sdk: &SdkConfig, group: &str) -> Welcome {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::TcpListener;
 
     #[test]
     fn a_key_is_shown_by_its_end_and_nothing_else() {
@@ -176,5 +178,37 @@ mod tests {
         for endpoint in ["", "localhost:4566", "http://a b"] {
             assert!(matches!(reach(endpoint).await, Err(Unreachable::Malformed(_))), "{endpoint}");
         }
+    }
+
+    #[tokio::test]
+    async fn an_answer_of_any_status_tells_the_time() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        let answer = async {
+            let (mut client, _) = listener.accept().await.unwrap();
+            client.read_u8().await.unwrap();
+            let head =
+                "HTTP/1.1 404 Not Found\r\nDate: Thu, 01 Jan 1970 00:01:00 GMT\r\nContent-Length: 0\r\n\r\n";
+            client.write_all(head.as_bytes()).await.unwrap();
+            client
+        };
+        let (answer, _client) = tokio::join!(reach(&endpoint), answer);
+        assert_eq!(answer.unwrap().date, Some(SystemTime::UNIX_EPOCH + Duration::from_mins(1)));
+    }
+
+    /// The paused clock jumps to the time-out, as nothing else will ever happen.
+    #[tokio::test(start_paused = true)]
+    async fn silence_is_told_from_refusal() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        assert!(matches!(reach(&endpoint).await, Err(Unreachable::Silent)));
+    }
+
+    #[tokio::test]
+    async fn a_closed_port_refuses() {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("http://{}", listener.local_addr().unwrap());
+        drop(listener);
+        assert!(matches!(reach(&endpoint).await, Err(Unreachable::Refused(_))));
     }
 }

@@ -73,13 +73,14 @@ impl Finding {
             Verdict::Unsure => ("?", 33),
         };
         let mark = if coloured { format!("\u{1b}[{colour}m{mark}\u{1b}[0m") } else { mark.to_owned() };
-        let mut line = format!("{mark} {}: {}", self.what, self.detail);
-        for mend in self.mend.lines() {
-            line.push_str("\n    ");
-            line.push_str(mend);
-        }
-        line
+        let mend =
+            if self.mend.is_empty() { String::new() } else { format!("\n  → {}", indented(&self.mend)) };
+        format!("{mark} {}: {}{mend}", self.what, indented(&self.detail))
     }
+}
+
+fn indented(text: &str) -> String {
+    text.lines().map(str::trim).collect::<Vec<_>>().join("\n    ")
 }
 
 /// Checks, prints, and finds the exit code.
@@ -180,7 +181,7 @@ mod tests {
     #[test]
     fn a_finding_is_one_line_and_its_mend_below() {
         let bad = Finding::bad("docker", "no socket", "install it\nor wait");
-        assert_eq!(bad.line(false), "✗ docker: no socket\n    install it\n    or wait");
+        assert_eq!(bad.line(false), "✗ docker: no socket\n  → install it\n    or wait");
         assert_eq!(bad.line(true).lines().next(), Some("\u{1b}[31m✗\u{1b}[0m docker: no socket"));
         assert_eq!(Finding::good("a", "b").line(false), "✓ a: b");
     }

@@ -57,7 +57,7 @@ pub struct Fault {
 
 impl fmt::Display for Fault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}\n    {}", self.place, self.what, self.mend)
+        write!(f, "{}: {}\n  → {}", self.place, self.what, self.mend)
     }
 }
 

@@ -10,6 +10,9 @@ use toml::de::{DeArray, DeTable, DeValue, Error};
 
 use super::fault::{Fault, Place};
 
+/// The one syntax error after which the value is still what was meant.
+pub(super) const UNQUOTED: &str = "a string without quotes";
+
 /// A value and where it stands.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Value {
@@ -181,7 +184,7 @@ fn explain(message: &str, written: &str) -> (String, String) {
             ("the value is missing", "write one after the `=`, or delete the line")
         }
         _ if message.starts_with("string values must be quoted") => {
-            return ("a string without quotes".into(), format!("write \"{written}\""));
+            return (UNQUOTED.into(), format!("write \"{written}\""));
         }
         _ if message.contains("escape") => (
             "an unknown escape",

@@ -177,61 +177,63 @@ namespace = "X"
 "#,
         &expect![[r#"
             0.toml:1:10: `region` is "eu-west-1a", an availability zone
-                write its region: region = "eu-west-1"
+              → write its region: region = "eu-west-1"
             0.toml:2:1: there is no key `retention_days`
-                write `retention_days` under `[logs]`
+              → write `retention_days` under `[logs]`
             0.toml:5:9: `log.level` is "loud", which is no level
-                write one of "error", "warn", "info", "debug", "trace": level = "info"
+              → write one of "error", "warn", "info", "debug", "trace": level = "info"
             0.toml:8:1: there is no key `logs.gruop`
-                write `group` under `[logs]`
+              → write `group` under `[logs]`
             0.toml:9:9: `logs.group` is "/my group": CloudWatch allows no ' ' in the name of a log group
-                use letters, digits, `_`, `-`, `/`, `.`, `#`
+              → use letters, digits, `_`, `-`, `/`, `.`, `#`
             0.toml:10:18: `logs.retention_days` is 15, a time that CloudWatch does not keep logs for
-                write one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
+              → write one of 1, 3, 5, 7, 14, 30, 60, 90, 120, 150, 180, 365, 400, 545, 731, 1096, 1827, 2192, 2557, 2922, 3288, 3653
             0.toml:11:10: `logs.stream` is "{host}/{image}": {host} is not a placeholder
-                write one of {instance_id}, {container_name}, {container_id}, {image}
+              → write one of {instance_id}, {container_name}, {container_id}, {image}
             0.toml:12:17: `logs.include` holds the glob "[b": unclosed character class; missing ']'
-                `*` stands for any text, `?` for one character, `{a,b}` for either, `[ab]` for one of them; `\` takes their meaning away
+              → `*` stands for any text, `?` for one character, `{a,b}` for either, `[ab]` for one of them; `\` takes their meaning away
             0.toml:12:23: `logs.include` holds an integer
-                write a list of globs: include = ["starttech-*", "tier=web"]
+              → write a list of globs: include = ["starttech-*", "tier=web"]
             0.toml:13:13: `logs.structure` is a string
-                write true or false: structure = true
+              → write true or false: structure = true
             0.toml:14:9: `logs.drop` holds the pattern "(": unclosed group
-                see https://docs.rs/regex/latest/regex/#syntax
+              → see https://docs.rs/regex/latest/regex/#syntax
             0.toml:14:14: `logs.drop` holds the pattern ".*", which matches every line
-                write what sets the lines apart, or delete the pattern
+              → write what sets the lines apart, or delete the pattern
             0.toml:15:9: `logs.flush` is 5 without a unit
-                write "5s" or "5ms"
+              → write "5s" or "5ms"
             0.toml:16:1: `logs.redact` is a section, not a value
-                write logs.redact.enabled, logs.redact.patterns
+              → write logs.redact.enabled, logs.redact.patterns
             0.toml:19:9: `logs.routes.match` is a string
-                write a list of routes: routes = [{ match = ["*frontend*"], group = "/starttech/frontend" }]
+              → write a list of routes: routes = [{ match = ["*frontend*"], group = "/starttech/frontend" }]
             0.toml:21:1: a route has no key `name`
-                write `match` and `group`, nothing else
+              → write `match` and `group`, nothing else
             0.toml:24:1: `logs.multiline` is a value, not a section
-                write true or false: multiline = true
+              → write true or false: multiline = true
             0.toml:27:13: `spool.directory` is "spool", which depends on where the agent was started
-                write the whole path of a directory: directory = "/var/lib/starttech-agent/spool"
+              → write the whole path of a directory: directory = "/var/lib/starttech-agent/spool"
             0.toml:28:13: `spool.max_bytes` is "256MB", which is no size
-                write a size of at least 8MiB: max_bytes = "256MiB"
+              → write a size of at least 8MiB: max_bytes = "256MiB"
             0.toml:31:1: there is no key `metrics.namespace`
-                delete it: agent.example.toml has every key there is"#]],
+              → delete it: agent.example.toml has every key there is"#]],
     );
 }
 
 #[test]
 fn a_line_that_is_no_toml_is_reported_once_and_the_others_too() {
     check(
-        "region = eu west\nlogs.flush = 1h\nlogs.group = '/a b'\nlogs.drop = [\"\\d\"]\n",
+        "host.instance_id = web-1\nlogs.structure = yes\nlogs.flush = 1h\nlogs.group = '/a b'\nlogs.drop = [\"\\d\"]\n",
         &expect![[r#"
-            0.toml:1:10: a string without quotes
-                write "eu west"
-            0.toml:2:14: a string without quotes
-                write "1h"
-            0.toml:3:14: `logs.group` is "/a b": CloudWatch allows no ' ' in the name of a log group
-                use letters, digits, `_`, `-`, `/`, `.`, `#`
-            0.toml:4:16: an unknown escape
-                between double quotes `\` begins an escape: put patterns between single quotes, as in '\d+'"#]],
+            0.toml:1:20: a string without quotes
+              → write "web-1"
+            0.toml:2:18: `logs.structure` is a string
+              → write true or false: structure = true
+            0.toml:3:14: `logs.flush` is "1h", which is no duration
+              → write a duration from 100ms to 1m: flush = "1s"
+            0.toml:4:14: `logs.group` is "/a b": CloudWatch allows no ' ' in the name of a log group
+              → use letters, digits, `_`, `-`, `/`, `.`, `#`
+            0.toml:5:16: an unknown escape
+              → between double quotes `\` begins an escape: put patterns between single quotes, as in '\d+'"#]],
     );
 }
 
@@ -250,17 +252,17 @@ fn a_variable_is_reported_by_its_name() {
     );
     expect![[r#"
         STARTTECH_LOGS_EXCLUDE: `logs.exclude` is no list: it does not begin with `[`
-            write a list of globs: STARTTECH_LOGS_EXCLUDE='["redis:*", "tier=debug"]'
+          → write a list of globs: STARTTECH_LOGS_EXCLUDE='["redis:*", "tier=debug"]'
         STARTTECH_LOGS_FLUSH: `logs.flush` is "1h", which is no duration
-            write a duration from 100ms to 1m: STARTTECH_LOGS_FLUSH=1s
+          → write a duration from 100ms to 1m: STARTTECH_LOGS_FLUSH=1s
         STARTTECH_LOGS_GRUOP: no key has this variable
-            set STARTTECH_LOGS_GROUP instead
+          → set STARTTECH_LOGS_GROUP instead
         STARTTECH_LOGS_RETENTION_DAYS: `logs.retention_days` is "two", no number
-            write a number of days: STARTTECH_LOGS_RETENTION_DAYS=14
+          → write a number of days: STARTTECH_LOGS_RETENTION_DAYS=14
         STARTTECH_LOGS_STRUCTURE: `logs.structure` is "yes"
-            write true or false: STARTTECH_LOGS_STRUCTURE=true
+          → write true or false: STARTTECH_LOGS_STRUCTURE=true
         STARTTECH_TOKEN: no key has this variable
-            unset it: every key of agent.example.toml has a variable, and nothing else has"#]]
+          → unset it: every key of agent.example.toml has a variable, and nothing else has"#]]
     .assert_eq(&faults.unwrap_err().to_string());
 }
 

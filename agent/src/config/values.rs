@@ -6,7 +6,7 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use super::fault::{Fault, Faults};
-use super::file::{self, Entry, Kind, Value};
+use super::file::{self, Entry, Kind, UNQUOTED, Value};
 use super::keys::{self, Key};
 
 /// What is left to take, and what was wrong so far.
@@ -47,11 +47,24 @@ impl Values {
         match read(Written::new(key, &entry.value)) {
             Ok(value) => Some(value),
             Err(Wrong(faults)) => {
-                // Of a line that is no TOML the value is a guess, not something to judge.
-                let readable = |fault: &Fault| !self.syntax.iter().any(|s| s.place.shares_line(&fault.place));
-                self.faults.extend(faults.into_iter().filter(readable));
+                for fault in faults {
+                    self.report(fault);
+                }
                 None
             }
+        }
+    }
+
+    /// One fault a line: of a line that is no TOML the value is a guess and not to be judged, except
+    /// that missing quotes are the lesser mistake if what should be between them is wrong as well.
+    fn report(&mut self, fault: Fault) {
+        match self.syntax.iter().position(|syntax| syntax.place.shares_line(&fault.place)) {
+            None => self.faults.push(fault),
+            Some(i) if self.syntax.get(i).is_some_and(|syntax| syntax.what == UNQUOTED) => {
+                self.syntax.remove(i);
+                self.faults.push(fault);
+            }
+            Some(_) => {}
         }
     }
 

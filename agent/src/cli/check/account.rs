@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 
-use super::{Finding, chain};
+use super::{Finding, Verdict, chain};
 use crate::aws::probe::{self, Unreachable, Welcome};
 use crate::config::Config;
 use crate::config::identity::{Identity, Origin, environment_region};
@@ -29,7 +29,7 @@ pub(super) async fn findings(config: &Config, add: &mut impl FnMut(Vec<Finding>)
 
     let sdk = aws::sdk_config(&identity.region).await;
     let credentials = credentials(&sdk).await;
-    let known = credentials.verdict == super::Verdict::Good;
+    let known = credentials.verdict == Verdict::Good;
     add(vec![credentials]);
 
     let endpoint = aws::logs_endpoint(&identity.region);
@@ -38,10 +38,13 @@ pub(super) async fn findings(config: &Config, add: &mut impl FnMut(Vec<Finding>)
     let now = telemetry::now();
     let date = answer.as_ref().ok().and_then(|answer| answer.date);
     let mut found = vec![reachable(&endpoint, &identity.region, answer.err())];
-    found.extend(date.map(|date| clock(date, now)));
+    let clock = date.map(|date| clock(date, now));
+    // What AWS says of a signature from another time would accuse the key.
+    let in_time = clock.as_ref().is_none_or(|clock| clock.verdict != Verdict::Bad);
+    found.extend(clock);
     add(found);
 
-    if known && reached {
+    if known && reached && in_time {
         add(vec![welcome(probe::signed(&sdk, &config.logs.selection.group).await)]);
     }
 }
@@ -53,6 +56,11 @@ fn metadata_service(metadata: &Result<imds::Identity, imds::Error>, needed: bool
         Err(error) if !needed => {
             Finding::good(WHAT, format!("{}, and need not: region and host are configured", chain(error)))
         }
+        Err(imds::Error::Disabled) => Finding::unsure(
+            WHAT,
+            "AWS_EC2_METADATA_DISABLED is set",
+            "unset it on an EC2 host; elsewhere set region and host.instance_id in agent.toml",
+        ),
         Err(error) => Finding::unsure(
             WHAT,
             chain(error),
@@ -90,7 +98,10 @@ async fn credentials(sdk: &SdkConfig) -> Finding {
             Finding::bad(WHAT, format!("from {}, key …{}, but expired", found.provider, found.key_ends), MEND)
         }
         Ok(found) => Finding::good(WHAT, format!("from {}, key …{}", found.provider, found.key_ends)),
-        Err(error) => Finding::bad(WHAT, chain(&error), MEND),
+        // The SDK lists all its providers, and says so of each.
+        Err(error) => {
+            Finding::bad(WHAT, chain(&error).replace("the credential provider was not enabled: ", ""), MEND)
+        }
     }
 }
 
@@ -167,7 +178,6 @@ fn welcome(welcome: Welcome) -> Finding {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Verdict;
     use super::*;
 
     #[test]

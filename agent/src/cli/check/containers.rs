@@ -46,8 +46,7 @@ const ROTATION: &str = "in /etc/docker/daemon.json: \
     {\"log-driver\": \"json-file\", \"log-opts\": {\"max-size\": \"10m\", \"max-file\": \"3\"}}\n\
     then: systemctl restart docker, and create the containers anew (a restart keeps their old options)";
 
-const FILES: &str =
-    "remove --log-driver from how the container is started: the agent ships json-file, local and journald";
+const FILES: &str = "start the container without --log-driver (compose: without `logging`): the agent ships json-file, local, journald";
 
 /// The findings over all containers: name and judgement of each.
 pub(super) fn findings(judged: &[(String, Logging)]) -> Vec<Finding> {
@@ -83,7 +82,7 @@ fn finding(logging: Logging, names: &[&str]) -> Finding {
         ),
         Logging::Remote => Finding::unsure(
             what,
-            "their driver sends the lines elsewhere: the agent sees only what Docker caches here",
+            "the driver sends the lines elsewhere: the agent sees only what Docker caches here",
             FILES,
         ),
     }

@@ -74,7 +74,7 @@ fn permitted(socket: &Path) -> Result<(), Finding> {
 
 async fn ask(socket: &Path, config: &Config) -> Result<Vec<Finding>, bollard::errors::Error> {
     let address = socket.to_string_lossy();
-    let docker = Docker::connect_with_unix(&address, TIMEOUT.as_secs(), API_DEFAULT_VERSION)?;
+    let docker = Docker::connect_with_unix(&address, 2 * TIMEOUT.as_secs(), API_DEFAULT_VERSION)?;
     let docker = docker.negotiate_version().await?;
     let version = docker.version().await?;
     let mut findings = vec![Finding::good(
