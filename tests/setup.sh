@@ -40,7 +40,8 @@ python >/dev/null || packages+=(python3.11 python3.11-venv)
 if [ ${#packages[@]} -gt 0 ]; then
   say "installing ${packages[*]}"
   as_root apt-get update -qq
-  as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "${packages[@]}" >/dev/null
+  as_root env DEBIAN_FRONTEND=noninteractive NEEDRESTART_SUSPEND=1 apt-get install -y -qq --no-install-recommends \
+    "${packages[@]}" >/dev/null
 fi
 if ! grep -q ' /sys/fs/cgroup' /proc/self/mountinfo; then
   say "mounting the control groups"

@@ -137,7 +137,10 @@ async fn run_into(
     tasks.spawn("delivery", deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed));
     match containers {
         Containers::Docker => {
-            tasks.spawn("discovery", discover::run(config.docker.socket.clone(), commands.clone(), stop.clone()));
+            tasks.spawn(
+                "discovery",
+                discover::run(config.docker.socket.clone(), commands.clone(), stop.clone()),
+            );
         }
         Containers::Fixed(found) => {
             for found in found {
@@ -194,13 +197,18 @@ async fn reload_on_hangup(
     };
     while hangups.recv().await.is_some() {
         systemd::reloading();
-        match reload().map_err(anyhow::Error::from).and_then(|config| Ok((settings(&config, identity)?, config))) {
+        match reload()
+            .map_err(anyhow::Error::from)
+            .and_then(|config| Ok((settings(&config, identity)?, config)))
+        {
             Ok((settings, config)) => {
                 telemetry::set_level(config.log.level);
                 if commands.send(Command::Reload(Box::new(settings))).await.is_err() {
                     return;
                 }
-                info!("the configuration was read again; docker.*, host.*, region and spool.* need a restart");
+                info!(
+                    "the configuration was read again; docker.*, host.*, region and spool.* need a restart"
+                );
             }
             Err(faults) => error!("the configuration was not changed: {faults:#}"),
         }

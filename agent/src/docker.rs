@@ -90,8 +90,9 @@ impl Engine {
     /// Connects and agrees on a version of the API.
     pub async fn connect(socket: &Path) -> Result<Self, DockerError> {
         let failed = |source| DockerError { act: format!("talk to Docker at {}", socket.display()), source };
-        let docker = Docker::connect_with_unix(&socket.to_string_lossy(), ANSWER_SECONDS, API_DEFAULT_VERSION)
-            .map_err(failed)?;
+        let docker =
+            Docker::connect_with_unix(&socket.to_string_lossy(), ANSWER_SECONDS, API_DEFAULT_VERSION)
+                .map_err(failed)?;
         let docker = Box::pin(docker.negotiate_version()).await.map_err(failed)?;
         Ok(Self(docker))
     }
@@ -142,10 +143,8 @@ impl Engine {
 
     /// What becomes of containers, from `since` (seconds since the epoch) on, as it happens.
     pub fn happenings(&self, since: i64) -> impl Stream<Item = Result<Happening, DockerError>> + use<> {
-        let wanted = HashMap::from([
-            ("type", vec!["container"]),
-            ("event", vec!["start", "rename", "destroy"]),
-        ]);
+        let wanted =
+            HashMap::from([("type", vec!["container"]), ("event", vec!["start", "rename", "destroy"])]);
         let options = EventsOptionsBuilder::new().since(&since.to_string()).filters(&wanted).build();
         self.0.events(Some(options)).filter_map(|event| async {
             match event {

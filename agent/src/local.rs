@@ -20,7 +20,8 @@ pub struct Directory {
 impl Directory {
     /// Writes below `root`; shows the lines on standard output too if `show`.
     pub fn new(root: &Path, show: bool) -> Self {
-        let colour = io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
+        let colour =
+            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
         Self { root: root.to_owned(), show, colour }
     }
 
@@ -29,7 +30,9 @@ impl Directory {
         let mut path = self.root.clone();
         let parts = destination.group.split('/').chain(destination.stream.split('/'));
         // A name must not lead out of the directory.
-        path.extend(parts.filter(|part| !part.is_empty()).map(|part| if part.starts_with('.') { "_" } else { part }));
+        path.extend(
+            parts.filter(|part| !part.is_empty()).map(|part| if part.starts_with('.') { "_" } else { part }),
+        );
         path.as_mut_os_string().push(".jsonl");
         path
     }

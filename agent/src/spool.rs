@@ -170,13 +170,23 @@ impl Spool {
     /// Keeps a batch in memory that could not be written; it is sent in its turn. The caller
     /// keeps their number small by not reading on before they are gone.
     pub fn keep(&self, header: Header, body: Bytes) {
-        let queued = Queued { number: header.number, bytes: 0, marker: false, unwritten: Some((header.clone(), body)) };
+        let queued = Queued {
+            number: header.number,
+            bytes: 0,
+            marker: false,
+            unwritten: Some((header.clone(), body)),
+        };
         self.enqueue(&header, queued);
     }
 
     /// How many batches are kept in memory.
     pub fn unwritten(&self) -> usize {
-        self.state().queues.values().flat_map(|queue| &queue.entries).filter(|e| e.unwritten.is_some()).count()
+        self.state()
+            .queues
+            .values()
+            .flat_map(|queue| &queue.entries)
+            .filter(|e| e.unwritten.is_some())
+            .count()
     }
 
     /// Claims the stream with the oldest batch, of those that are `wanted` and have none in
@@ -194,9 +204,10 @@ impl Spool {
     /// in `quarantined`; with nothing left, the claim ends. Blocks on the disk.
     pub fn take(&self, destination: &Destination, quarantined: &mut Vec<(PathBuf, String)>) -> Option<Taken> {
         loop {
-            let front = self.state().queues.get(destination).and_then(|queue| {
-                queue.entries.front().map(|entry| (entry.number, entry.unwritten.clone()))
-            });
+            let front =
+                self.state().queues.get(destination).and_then(|queue| {
+                    queue.entries.front().map(|entry| (entry.number, entry.unwritten.clone()))
+                });
             let Some((number, unwritten)) = front else {
                 self.release(destination);
                 return None;
@@ -382,7 +393,12 @@ fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
                 recovered.batches += 1;
                 state.bytes += bytes;
                 let queue = state.queues.entry(header.destination).or_default();
-                queue.entries.push_back(Queued { number, bytes, marker: header.gap.is_some(), unwritten: None });
+                queue.entries.push_back(Queued {
+                    number,
+                    bytes,
+                    marker: header.gap.is_some(),
+                    unwritten: None,
+                });
             }
             Err(reason) => recovered.quarantined.push(quarantine(directory, &name, &reason)),
         }

@@ -202,7 +202,17 @@ impl Tail {
                 break;
             };
             for (index, file) in self.files.iter_mut().enumerate() {
-                file.skip(pipe, if index < at { u64::MAX } else if index == at { offset } else { 0 }, part);
+                file.skip(
+                    pipe,
+                    if index < at {
+                        u64::MAX
+                    } else if index == at {
+                        offset
+                    } else {
+                        0
+                    },
+                    part,
+                );
             }
             if from.is_none_or(|best| (at, offset) < best) {
                 from = Some((at, offset));

@@ -65,7 +65,7 @@ impl Dockerd {
         leftovers::clear();
         // Short, because a unix socket's path has 108 characters and containerd makes long ones below it.
         let number = STARTED.fetch_add(1, Ordering::Relaxed);
-        let root = PathBuf::from(format!("/tmp/{}{}-{number}", leftovers::PREFIX, std::process::id()));
+        let root = PathBuf::from(format!("/tmp/{}{}-{number:02}", leftovers::PREFIX, std::process::id()));
         fs::create_dir(&root).unwrap_or_else(|error| panic!("cannot create {}: {error}", root.display()));
         Self { root, options, child: None }
     }
@@ -90,6 +90,8 @@ impl Dockerd {
         command.arg("--host").arg(self.socket_url());
         // A second daemon on the default bridge deletes the first one's.
         command.args(["--bridge=none", "--iptables=false", "--ip6tables=false", "--ip-forward=false"]);
+        // Where the system's own containerd runs, dockerd takes that one: daemons must not meet in it.
+        command.arg("--containerd-namespace").arg(self.root.file_name().expect("made above"));
         command.args(&self.options.arguments);
         command.env_remove("DOCKER_HOST").envs(self.options.environment.iter().cloned());
         command.stdin(Stdio::null()).stdout(log).stderr(errors);

@@ -45,20 +45,27 @@ impl CloudWatchLogs {
             looked_at.push(group.to_owned());
         }
         if !made {
-            let answer = self.client.describe_log_groups().log_group_name_prefix(group).limit(50).send().await;
+            let answer =
+                self.client.describe_log_groups().log_group_name_prefix(group).limit(50).send().await;
             let found = match &answer {
                 Ok(answer) => answer.log_groups().iter().find(|found| found.log_group_name() == Some(group)),
-                Err(error) => return warn!("cannot see the retention of {group}: {}", DisplayErrorContext(error)),
+                Err(error) => {
+                    return warn!("cannot see the retention of {group}: {}", DisplayErrorContext(error));
+                }
             };
             match found.map(aws_sdk_cloudwatchlogs::types::LogGroup::retention_in_days) {
                 Some(None) => {}
                 Some(Some(days)) if days != self.retention_days => {
-                    return info!("{group} keeps events for {days} days, not {}: left as it is", self.retention_days);
+                    return info!(
+                        "{group} keeps events for {days} days, not {}: left as it is",
+                        self.retention_days
+                    );
                 }
                 _ => return,
             }
         }
-        let put = self.client.put_retention_policy().log_group_name(group).retention_in_days(self.retention_days);
+        let put =
+            self.client.put_retention_policy().log_group_name(group).retention_in_days(self.retention_days);
         match put.send().await {
             Ok(_) => info!("{group} keeps events for {} days", self.retention_days),
             Err(error) => warn!(
@@ -96,12 +103,16 @@ fn classify(act: &str, status: u16, after: Option<Duration>, code: &str, message
     let retry = |reason, lasting| Refusal::Retry { reason, after, lasting };
     match code {
         "ResourceNotFoundException" => Refusal::Missing,
-        "InvalidParameterException" | "SerializationException" | "ValidationException" => Refusal::Refused(said),
+        "InvalidParameterException" | "SerializationException" | "ValidationException" => {
+            Refusal::Refused(said)
+        }
         "AccessDeniedException" | "AccessDenied" => retry(
             format!("{said}; allow logs:{act} to this host's role (CloudWatchAgentServerPolicy is enough)"),
             true,
         ),
-        "ExpiredTokenException" | "ExpiredToken" => retry(format!("{said}; waiting for new credentials"), false),
+        "ExpiredTokenException" | "ExpiredToken" => {
+            retry(format!("{said}; waiting for new credentials"), false)
+        }
         "UnrecognizedClientException"
         | "InvalidClientTokenId"
         | "MissingAuthenticationToken"
@@ -121,7 +132,8 @@ fn receipt(answer: &PutLogEventsOutput, events: usize) -> Receipt {
     let Some(rejected) = answer.rejected_log_events_info() else { return Receipt::default() };
     let index = |index: Option<i32>| index.and_then(|index| usize::try_from(index).ok());
     // Both count from the beginning: what expired is also too old, or the other way round.
-    let too_old = index(rejected.too_old_log_event_end_index()).max(index(rejected.expired_log_event_end_index()));
+    let too_old =
+        index(rejected.too_old_log_event_end_index()).max(index(rejected.expired_log_event_end_index()));
     let too_new = index(rejected.too_new_log_event_start_index());
     Receipt {
         too_old: too_old.unwrap_or_default().min(events),
@@ -176,7 +188,9 @@ impl Sink for CloudWatchLogs {
             Ok(_) => Ok(()),
             Err(error) if exists(&error) => Ok(()),
             Err(error) if error.code() == Some("ResourceNotFoundException") => Err(Refusal::Retry {
-                reason: format!("the log group {group} does not exist, and this host's role may not make it: allow logs:CreateLogGroup, or make the group"),
+                reason: format!(
+                    "the log group {group} does not exist, and this host's role may not make it: allow logs:CreateLogGroup, or make the group"
+                ),
                 after: None,
                 lasting: true,
             }),

@@ -162,7 +162,10 @@ impl<S: Sink> Delivery<S> {
             }
             Err(Refusal::Refused(reason)) => {
                 self.counters.set_aside.add(taken.header.events);
-                error!("CloudWatch Logs refuses a batch of {} events for good: {reason}", taken.header.events);
+                error!(
+                    "CloudWatch Logs refuses a batch of {} events for good: {reason}",
+                    taken.header.events
+                );
                 tell_quarantined(vec![self.spool.set_aside(&taken, &reason)]);
                 Ok(Outcome::Delivered)
             }

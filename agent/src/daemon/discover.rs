@@ -62,7 +62,10 @@ async fn connect_again_and_again(socket: &Path, commands: &mpsc::Sender<Command>
         };
         if said.is_none_or(|said| said.elapsed() > REMINDER) {
             said = Some(Instant::now());
-            warn!("waiting for Docker: {}; this is normal while Docker is not installed or not started", chain(&error));
+            warn!(
+                "waiting for Docker: {}; this is normal while Docker is not installed or not started",
+                chain(&error)
+            );
         }
         sleep(RETRY).await;
     }

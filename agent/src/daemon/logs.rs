@@ -112,7 +112,11 @@ impl Logs {
     }
 
     /// Runs until `stop`; then everything that was read is in the spool.
-    pub async fn run(mut self, mut commands: mpsc::Receiver<Command>, stop: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(
+        mut self,
+        mut commands: mpsc::Receiver<Command>,
+        stop: CancellationToken,
+    ) -> anyhow::Result<()> {
         let mut poll = Instant::now();
         let mut busy = false;
         loop {
@@ -227,7 +231,8 @@ impl Logs {
                 let Some(engine) = engine else { return };
                 info!("following container {name} over Docker's API ({} driver)", found.driver);
                 let started = Arc::new(Notify::new());
-                let reader = api::run(engine, found.clone(), cursor, Arc::clone(&started), self.pieces.0.clone());
+                let reader =
+                    api::run(engine, found.clone(), cursor, Arc::clone(&started), self.pieces.0.clone());
                 self.readers.spawn(reader);
                 Log::Api(started)
             }
@@ -255,7 +260,10 @@ impl Logs {
         if let Some(watcher) = &mut self.watcher
             && let Err(error) = watcher.add(tail.directory())
         {
-            warn!("cannot watch {} ({error}): its rotations are found by polling", tail.directory().display());
+            warn!(
+                "cannot watch {} ({error}): its rotations are found by polling",
+                tail.directory().display()
+            );
         }
         Ok(tail)
     }
@@ -317,7 +325,10 @@ impl Logs {
                 flow.record(&record, start, &mut self.settings.finisher, now);
             });
             if malformed > 0 && self.counters.malformed.get() == 0 {
-                warn!("the log of container {} holds what Docker did not write: shipped as it is", source.found.container.name);
+                warn!(
+                    "the log of container {} holds what Docker did not write: shipped as it is",
+                    source.found.container.name
+                );
             }
             self.counters.records.add(records);
             self.counters.malformed.add(malformed);
@@ -356,7 +367,10 @@ impl Logs {
         if let Some(source) = self.sources.get_mut(id)
             && let Some(flow) = &mut source.flow
         {
-            flow.finish(&mut self.settings.finisher, Now { instant: Instant::now().into_std(), oldest_ms: i64::MIN });
+            flow.finish(
+                &mut self.settings.finisher,
+                Now { instant: Instant::now().into_std(), oldest_ms: i64::MIN },
+            );
             if flow.has_closed() {
                 source.log = Log::None;
                 return;
@@ -408,7 +422,9 @@ impl Logs {
             Ok(dropped) => {
                 if dropped > 0 {
                     self.counters.dropped_spool_full.add(dropped);
-                    warn!("the spool is full: {dropped} of the oldest events were dropped; see spool.max_bytes");
+                    warn!(
+                        "the spool is full: {dropped} of the oldest events were dropped; see spool.max_bytes"
+                    );
                 }
                 if self.trouble {
                     self.trouble = false;
@@ -418,7 +434,9 @@ impl Logs {
             Err((error, held)) => {
                 if !self.trouble {
                     self.trouble = true;
-                    error!("cannot write to the spool: {error}; batches are sent from memory, and reading waits for each");
+                    error!(
+                        "cannot write to the spool: {error}; batches are sent from memory, and reading waits for each"
+                    );
                 }
                 let (header, body) = *held;
                 let mut changes = self.spool.changes();

@@ -206,7 +206,10 @@ mod tests {
 
     fn hold_the_limits(batch: &Finished) -> Vec<Stored> {
         let request: Request = serde_json::from_slice(&batch.body).unwrap();
-        assert_eq!((request.log_group_name, request.log_stream_name), (destination().group, destination().stream));
+        assert_eq!(
+            (request.log_group_name, request.log_stream_name),
+            (destination().group, destination().stream)
+        );
         let events = request.log_events;
         assert_eq!(events.len(), batch.events);
         assert_eq!(events, super::events(&batch.body).collect::<Vec<_>>());

@@ -201,7 +201,10 @@ mod tests {
             2026/01/26 19:45:11 next";
         let events = stderr(block);
         assert_eq!(events.len(), 2, "{events:#?}");
-        assert!(events[0].starts_with("2026/01/26 19:45:10 [Recovery]") && events[0].ends_with("context.go:185 (0x6f)"));
+        assert!(
+            events[0].starts_with("2026/01/26 19:45:10 [Recovery]")
+                && events[0].ends_with("context.go:185 (0x6f)")
+        );
     }
 
     #[test]

@@ -91,7 +91,11 @@ impl Dedup {
 
     /// The time to ask Docker from, in nanoseconds: the newest line had.
     pub fn since_ns(&self) -> Option<i64> {
-        if self.newest_ns == i64::MIN { self.resume.map(|(time_ns, _)| time_ns) } else { Some(self.newest_ns) }
+        if self.newest_ns == i64::MIN {
+            self.resume.map(|(time_ns, _)| time_ns)
+        } else {
+            Some(self.newest_ns)
+        }
     }
 
     /// The line's place if it is new, `None` if it was had already. `now_ns`: the clock.
@@ -185,13 +189,18 @@ mod tests {
         let frame = parse(b"2026-01-26T19:45:10.5Z hello world\n", Pipe::Stderr).unwrap();
         assert_eq!((frame.text.as_ref(), frame.time_ns, frame.ends), ("hello world", T0 + 500_000_000, true));
         assert_eq!(parse(b"no time at all, only text\n", Pipe::Stdout), None);
-        assert_eq!(parse(b"2026-01-26T19:45:10.5Z \xff\xfe\n", Pipe::Stdout).unwrap().text, "\u{fffd}\u{fffd}");
+        assert_eq!(
+            parse(b"2026-01-26T19:45:10.5Z \xff\xfe\n", Pipe::Stdout).unwrap().text,
+            "\u{fffd}\u{fffd}"
+        );
     }
 
     #[test]
     fn a_terminal_line_is_put_together_from_its_stamped_pieces() {
         let piece = "a".repeat(PIECE);
-        let text = format!("2026-01-26T19:45:10Z {piece}2026-01-26T19:45:10Z {piece}2026-01-26T19:45:10Z tail2026-01-26T19:45:11Z next\r\n");
+        let text = format!(
+            "2026-01-26T19:45:10Z {piece}2026-01-26T19:45:10Z {piece}2026-01-26T19:45:10Z tail2026-01-26T19:45:11Z next\r\n"
+        );
         let records = parse_console(text.as_bytes());
         let shape: Vec<_> = records.iter().map(|r| (r.text.len(), r.ends)).collect();
         assert_eq!(shape, [(PIECE, false), (PIECE, false), (4, true), (5, true)]);

@@ -183,7 +183,12 @@ mod tests {
             Pipe::Stderr,
             true,
         );
-        check(&format!(r#"{{ "time": "{TIME}", "stream": "stdout", "log": "a\n" }}"#), "a", Pipe::Stdout, true);
+        check(
+            &format!(r#"{{ "time": "{TIME}", "stream": "stdout", "log": "a\n" }}"#),
+            "a",
+            Pipe::Stdout,
+            true,
+        );
         check(
             r#"{"log":"a\n","stream":"stdout","time":"2026-01-26T20:45:10.101234567+01:00"}"#,
             "a",

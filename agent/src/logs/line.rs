@@ -158,18 +158,15 @@ mod tests {
         let shape: Vec<_> = lines.iter().map(|l| (l.0.len(), l.1, l.2, l.3)).collect();
         assert_eq!(
             shape,
-            [
-                (7, Pipe::Stderr, 2, None),
-                (PIECE + 3, Pipe::Stdout, 1, None),
-                (4, Pipe::Stdout, 3, None)
-            ]
+            [(7, Pipe::Stderr, 2, None), (PIECE + 3, Pipe::Stdout, 1, None), (4, Pipe::Stdout, 3, None)]
         );
     }
 
     #[test]
     fn a_line_that_was_never_ended_does_not_swallow_the_next() {
         let piece = "a".repeat(PIECE);
-        let lines = join(&[("short", Pipe::Stdout, 1), (&piece, Pipe::Stdout, 2), ("next\n", Pipe::Stdout, 3)]);
+        let lines =
+            join(&[("short", Pipe::Stdout, 1), (&piece, Pipe::Stdout, 2), ("next\n", Pipe::Stdout, 3)]);
         let lengths: Vec<_> = lines.iter().map(|l| l.0.len()).collect();
         assert_eq!(lengths, [5, PIECE, 4]);
     }

@@ -117,6 +117,7 @@ fn open(path: &Path) -> Result<(Header, BufReader<File>), String> {
     if crc != Some(crc32fast::hash(json)) {
         return Err("its header is damaged: the checksum does not match".to_owned());
     }
-    let header = serde_json::from_slice(json).map_err(|error| format!("its header is of another version: {error}"))?;
+    let header =
+        serde_json::from_slice(json).map_err(|error| format!("its header is of another version: {error}"))?;
     Ok((header, reader))
 }

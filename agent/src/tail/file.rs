@@ -141,7 +141,8 @@ impl LogFile {
         }
         let (id, base, skip) = (self.id(), self.offset, self.skip);
         // No more can come behind the end of a file that Docker has left.
-        let complete = (complete || matches!(self.source, Source::Compressed(..))) && bytes.len() < READ_BYTES;
+        let complete =
+            (complete || matches!(self.source, Source::Compressed(..))) && bytes.len() < READ_BYTES;
         entries(bytes, complete, |entry, at| {
             let offset = base + at as u64;
             let pipe = match &entry {

@@ -29,8 +29,11 @@ impl Log {
         for _ in 0..count {
             let (n, stream) = (self.next, if self.next.is_multiple_of(3) { "stderr" } else { "stdout" });
             let nanos = n % 1_000_000_000;
-            writeln!(file, r#"{{"log":"n={n}\n","stream":"{stream}","time":"2026-01-26T19:45:10.{nanos:09}Z"}}"#)
-                .unwrap();
+            writeln!(
+                file,
+                r#"{{"log":"n={n}\n","stream":"{stream}","time":"2026-01-26T19:45:10.{nanos:09}Z"}}"#
+            )
+            .unwrap();
             self.next += 1;
         }
     }

@@ -41,7 +41,7 @@ pub(crate) fn clear_one(root: &Path) {
     eprintln!("cannot remove {}", root.display());
 }
 
-/// Kills these programs where they name the root in their arguments, and waits until they are gone.
+/// Kills these programs where their arguments name the root, and waits until they are gone.
 pub(crate) fn kill(root: &Path, programs: &[&[u8]]) {
     let start = Instant::now();
     loop {
@@ -58,15 +58,15 @@ pub(crate) fn kill(root: &Path, programs: &[&[u8]]) {
 
 /// A dead process that nobody has asked after yet has no arguments left, so it is not among these.
 fn processes_of(root: &Path, programs: &[&[u8]]) -> Vec<Pid> {
-    let mut needle = root.as_os_str().as_bytes().to_vec();
-    needle.push(b'/');
+    // The root's own name: it is in every path below it, and the name of the namespace in containerd.
+    let Some(needle) = root.file_name().map(OsStrExt::as_bytes) else { return Vec::new() };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
     entries
         .filter_map(|entry| {
             let id = Pid::from_raw(entry.file_name().to_str()?.parse().ok()?)?;
             let arguments = fs::read(entry.path().join("cmdline")).ok()?;
             let program = arguments.split(|byte| *byte == 0).next()?.rsplit(|byte| *byte == b'/').next()?;
-            (programs.contains(&program) && memmem::find(&arguments, &needle).is_some()).then_some(id)
+            (programs.contains(&program) && memmem::find(&arguments, needle).is_some()).then_some(id)
         })
         .collect()
 }

@@ -47,18 +47,24 @@ async fn a_batch_travels_as_it_was_written_and_signed() {
     );
     assert_eq!(request.headers().get("content-length"), Some(body.len().to_string().as_str()));
     assert_eq!(request.headers().get("x-amz-target"), Some("Logs_20140328.PutLogEvents"));
-    assert!(request.headers().get("authorization").unwrap().contains("content-length"), "the length is signed");
+    assert!(
+        request.headers().get("authorization").unwrap().contains("content-length"),
+        "the length is signed"
+    );
 }
 
 #[tokio::test]
 async fn a_missing_group_is_made_with_its_retention_and_then_the_stream() {
-    let missing = r#"{"__type":"ResourceNotFoundException","message":"The specified log group does not exist."}"#;
+    let missing =
+        r#"{"__type":"ResourceNotFoundException","message":"The specified log group does not exist."}"#;
     let (service, client) = service(&[(400, missing), (200, ""), (200, ""), (200, "")]);
     assert!(matches!(service.put(&outgoing()).await, Err(Refusal::Missing)));
     service.create(&destination()).await.unwrap();
     let calls: Vec<_> = client
         .actual_requests()
-        .map(|request| request.headers().get("x-amz-target").unwrap_or_default().replace("Logs_20140328.", ""))
+        .map(|request| {
+            request.headers().get("x-amz-target").unwrap_or_default().replace("Logs_20140328.", "")
+        })
         .collect();
     assert_eq!(calls, ["PutLogEvents", "CreateLogGroup", "PutRetentionPolicy", "CreateLogStream"]);
 }

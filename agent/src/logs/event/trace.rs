@@ -40,11 +40,15 @@ impl Trace {
                 Kind::Go
             }
             _ if text.starts_with("Traceback (most recent call last)") => Kind::Python,
-            _ if !text.contains("rror") && !text.contains("xception") && !text.contains("panic") => return None,
+            _ if !text.contains("rror") && !text.contains("xception") && !text.contains("panic") => {
+                return None;
+            }
             _ if text.contains("[Recovery]") && text.contains("panic recovered") => Kind::Gin,
             _ if text.contains("http: panic serving ") => Kind::Go,
             _ if text.starts_with("thread '") && text.contains(" panicked at ") => Kind::Rust,
-            _ if !begins_a_record(text) && (text.contains("Error") || text.contains("Exception")) => Kind::Frames,
+            _ if !begins_a_record(text) && (text.contains("Error") || text.contains("Exception")) => {
+                Kind::Frames
+            }
             _ => return None,
         };
         Some(Self { kind, framed: text.starts_with("goroutine "), lines: 0 })
@@ -81,7 +85,9 @@ impl Trace {
                 let inner = text.trim_start();
                 text.starts_with("Caused by: ")
                     || (indented
-                        && ["at ", "... ", "Suppressed: ", "Caused by: "].iter().any(|p| inner.starts_with(p)))
+                        && ["at ", "... ", "Suppressed: ", "Caused by: "]
+                            .iter()
+                            .any(|p| inner.starts_with(p)))
             }
         }
     }
