@@ -41,8 +41,7 @@ impl Directory {
         let path = self.file(&batch.destination);
         let mut text = Vec::new();
         for event in events(&batch.body) {
-            let line = serde_json::json!({"timestamp": event.time_ms, "message": event.message});
-            serde_json::to_writer(&mut text, &line)?;
+            serde_json::to_writer(&mut text, &event)?;
             text.push(b'\n');
         }
         File::options().append(true).create(true).open(&path)?.write_all(&text)?;
@@ -110,7 +109,7 @@ mod tests {
         sink.put(&outgoing).await.unwrap();
         let path = root.path().join("g/i/_/_/name/id.jsonl");
         assert_eq!(sink.file(&destination), path);
-        let line = "{\"message\":\"say \\\"hi\\\"\",\"timestamp\":7}\n";
+        let line = "{\"timestamp\":7,\"message\":\"say \\\"hi\\\"\"}\n";
         assert_eq!(fs::read_to_string(path).unwrap(), line.repeat(2));
     }
 }

@@ -7,7 +7,7 @@
 use std::ops::Range;
 
 use memchr::memmem;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 use super::Destination;
 
@@ -137,7 +137,7 @@ impl Batch {
 }
 
 /// One event of a finished batch.
-#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Stored {
     /// Milliseconds since the epoch.
     #[serde(rename = "timestamp")]

@@ -217,3 +217,130 @@ impl Out {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::batch::events;
+    use crate::logs::cursor::FileId;
+    use crate::logs::finish::Settings;
+    use crate::logs::json_file::PIECE;
+    use proptest::prelude::*;
+    use regex::RegexSet;
+
+    const FILE: FileId = FileId { inode: 1, head: 0, head_len: 0 };
+
+    fn finisher() -> Finisher {
+        Finisher::new(Settings { structure: false, redactor: None, drop: RegexSet::empty() })
+    }
+
+    fn destination() -> Destination {
+        Destination { group: "/g".to_owned(), stream: "s".to_owned() }
+    }
+
+    fn now(milliseconds: u64) -> Now {
+        #[expect(clippy::disallowed_methods, reason = "a beginning to count from")]
+        static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
+        Now { instant: *START + Duration::from_millis(milliseconds), oldest_ms: i64::MIN }
+    }
+
+    fn messages(closed: &[Closed]) -> Vec<String> {
+        closed.iter().flat_map(|closed| events(&closed.batch.body)).map(|event| event.message).collect()
+    }
+
+    fn place(offset: u64) -> Position {
+        Position::File { file: FILE, offset, part: 0 }
+    }
+
+    /// Feeds the records from `cursor` on, as the tail does, and gives what was closed.
+    fn feed(log: &[Record<'static>], cursor: Cursor, upto: usize, end: bool) -> Vec<Closed> {
+        let mut flow = Flow::new(destination(), true, cursor);
+        let mut finisher = finisher();
+        let from = |pipe| match cursor.get(pipe) {
+            Some(Position::File { offset, part, .. }) => (offset, part),
+            _ => (0, 0),
+        };
+        for (offset, record) in (0..).zip(log).take(upto) {
+            let (first, part) = from(record.pipe);
+            if offset >= first {
+                let start = place(offset).with_part(if offset == first { part } else { 0 });
+                flow.record(record, start, &mut finisher, now(offset));
+            }
+            flow.read_to(place(offset + 1));
+            if offset % 7 == 6 {
+                flow.tick(Duration::from_millis(5), &mut finisher, now(offset));
+            }
+        }
+        if end {
+            flow.finish(&mut finisher, now(u64::MAX >> 32));
+        }
+        flow.take_closed()
+    }
+
+    /// A log in which traces, long lines and short ones of both pipes are mixed.
+    fn log(kinds: &[u8]) -> Vec<Record<'static>> {
+        let mut records = Vec::new();
+        for (n, kind) in kinds.iter().enumerate() {
+            let pipe = if kind % 2 == 0 { Pipe::Stdout } else { Pipe::Stderr };
+            let time_ns = i64::try_from(n).unwrap() * 1_000_000;
+            let texts = match kind % 10 / 2 {
+                0 => vec![format!("panic: number {n}\n")],
+                1 => vec![format!("goroutine {n} [running]:\n")],
+                2 => vec![format!("{n} {}", "a".repeat(PIECE)), format!("end of {n}\n")],
+                _ => vec![format!("{{\"n\":{n}}}\n")],
+            };
+            for text in texts {
+                records.push(Record::new(text.into(), pipe, time_ns));
+            }
+        }
+        records
+    }
+
+    proptest! {
+        #[test]
+        fn a_crash_at_any_moment_neither_loses_nor_repeats_a_line(
+            kinds in prop::collection::vec(any::<u8>(), 1..60), crash in 0_usize..120
+        ) {
+            let log = log(&kinds);
+            let whole: String = log.iter().map(|record| {
+                format!("{}{}", record.text, if record.ends { "\n" } else { "" })
+            }).collect();
+            // What was closed before the crash is in the spool; the rest is read again.
+            let before = feed(&log, Cursor::default(), crash, false);
+            let cursor = before.last().map_or(Cursor::default(), |closed| closed.cursor);
+            let after = feed(&log, cursor, log.len(), true);
+            let mut lines: Vec<String> = messages(&before).into_iter().chain(messages(&after))
+                .flat_map(|message| message.lines().map(str::to_owned).collect::<Vec<_>>()).collect();
+            let mut expected: Vec<String> = whole.lines().map(str::to_owned).collect();
+            lines.sort();
+            expected.sort();
+            prop_assert_eq!(lines, expected);
+        }
+    }
+
+    #[test]
+    fn a_held_trace_keeps_its_pipe_back_and_not_the_other() {
+        let log = log(&[1, 6, 6, 6, 6, 6, 6]);
+        let closed = feed(&log, Cursor::default(), 7, false);
+        assert_eq!(messages(&closed).len(), 6);
+        let cursor = closed[0].cursor;
+        assert_eq!(cursor.get(Pipe::Stderr), Some(place(0)));
+        assert_eq!(cursor.get(Pipe::Stdout), Some(place(7)));
+    }
+
+    #[test]
+    fn what_is_too_old_is_counted_and_a_new_stream_begins_a_new_batch() {
+        let mut flow = Flow::new(destination(), true, Cursor::default());
+        let log = log(&[6, 6]);
+        let late = Now { oldest_ms: 1, ..now(0) };
+        flow.record(&log[0], place(0), &mut finisher(), late);
+        flow.record(&log[1], place(1), &mut finisher(), late);
+        assert_eq!(flow.take_counts(), Counts { events: 1, dropped_by_rule: 0, too_old: 1 });
+        flow.redirect(Destination { group: "/g".to_owned(), stream: "renamed".to_owned() });
+        flow.record(&log[1], place(2), &mut finisher(), late);
+        flow.close();
+        let streams: Vec<_> =
+            flow.take_closed().into_iter().map(|closed| closed.batch.destination.stream).collect();
+        assert_eq!(streams, ["s", "renamed"]);
+    }
+}
