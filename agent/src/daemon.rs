@@ -6,6 +6,7 @@ pub mod counters;
 pub mod deliver;
 pub mod discover;
 pub mod logs;
+mod source;
 pub mod supervise;
 
 use std::collections::HashSet;

@@ -7,7 +7,7 @@ pub const BASE: Duration = Duration::from_millis(200);
 /// The longest wait: once the endpoint answers, nothing is later than this.
 pub const CAP: Duration = Duration::from_secs(5);
 /// The longest wait for what only an operator ends, such as a missing right.
-pub const LASTING_CAP: Duration = Duration::from_secs(60);
+pub const LASTING_CAP: Duration = Duration::from_mins(1);
 
 /// The wait after the `attempt`th failure in a row (1 for the first): exponential, with full
 /// jitter, so that hosts that failed together do not come back together.

@@ -15,6 +15,7 @@
 //! Knows nothing of why a batch was refused or when to try again.
 
 mod entry;
+mod recover;
 mod room;
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
@@ -122,7 +123,7 @@ impl Spool {
             Err(fs::TryLockError::Error(source)) => return Err(failed(source)),
         }
         let mut recovered = Recovered::default();
-        let state = recover(directory, &mut recovered).map_err(failed)?;
+        let state = recover::recover(directory, &mut recovered).map_err(failed)?;
         let spool = Self {
             directory: directory.to_owned(),
             max_bytes,
@@ -169,14 +170,14 @@ impl Spool {
 
     /// Keeps a batch in memory that could not be written; it is sent in its turn. The caller
     /// keeps their number small by not reading on before they are gone.
-    pub fn keep(&self, header: Header, body: Bytes) {
+    pub fn keep(&self, header: &Header, body: Bytes) {
         let queued = Queued {
             number: header.number,
             bytes: 0,
             marker: false,
             unwritten: Some((header.clone(), body)),
         };
-        self.enqueue(&header, queued);
+        self.enqueue(header, queued);
     }
 
     /// How many batches are kept in memory.
@@ -347,63 +348,6 @@ impl Spool {
 /// Twenty digits sort as text as they do as numbers.
 fn number_name(number: u64) -> String {
     format!("{number:020}")
-}
-
-fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
-    let mut state = State::default();
-    for file in fs::read_dir(directory.join("cursors"))? {
-        let file = file?;
-        match entry::read_header(&file.path()) {
-            Ok(header) => {
-                state.next = state.next.max(header.number);
-                state.delivered.insert(header.container.clone(), header.number);
-                recovered.cursors.insert(header.container, header.cursor);
-            }
-            Err(reason) => {
-                let name = format!("cursors/{}", file.file_name().to_string_lossy());
-                recovered.quarantined.push(quarantine(directory, &name, &reason));
-            }
-        }
-    }
-    let mut files = Vec::new();
-    for file in fs::read_dir(directory)? {
-        let file = file?;
-        if file.file_type()?.is_file() && file.file_name() != "lock" {
-            files.push((file.file_name().to_string_lossy().into_owned(), file.metadata()?.len()));
-        }
-    }
-    files.sort();
-    for (name, bytes) in files {
-        let number = name.parse::<u64>().ok().filter(|number| number_name(*number) == name);
-        let Some(number) = number else {
-            if name.ends_with(entry::UNFINISHED) {
-                // Never renamed into place: its lines are still in the container's log.
-                fs::remove_file(directory.join(name))?;
-            } else {
-                recovered.quarantined.push(quarantine(directory, &name, "it is not a batch of this agent"));
-            }
-            continue;
-        };
-        state.next = state.next.max(number);
-        match entry::read_header(&directory.join(&name)) {
-            Ok(header) => {
-                if state.delivered.get(&header.container).is_none_or(|newest| *newest < number) {
-                    recovered.cursors.insert(header.container.clone(), header.cursor);
-                }
-                recovered.batches += 1;
-                state.bytes += bytes;
-                let queue = state.queues.entry(header.destination).or_default();
-                queue.entries.push_back(Queued {
-                    number,
-                    bytes,
-                    marker: header.gap.is_some(),
-                    unwritten: None,
-                });
-            }
-            Err(reason) => recovered.quarantined.push(quarantine(directory, &name, &reason)),
-        }
-    }
-    Ok(state)
 }
 
 fn quarantine(directory: &Path, name: &str, reason: &str) -> (PathBuf, String) {

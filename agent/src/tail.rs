@@ -7,6 +7,7 @@
 mod file;
 pub mod watch;
 
+use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
 use std::io;
@@ -89,7 +90,10 @@ impl Tail {
         loop {
             let newest = self.files.len() <= 1;
             let Some(file) = self.files.front_mut() else {
-                if self.rescan()? { continue } else { return Ok(Progress::default()) }
+                if self.rescan()? {
+                    continue;
+                }
+                return Ok(Progress::default());
             };
             let truncated = newest && file.truncated()?;
             let bytes = file.fill(buffer)?;
@@ -202,17 +206,12 @@ impl Tail {
                 break;
             };
             for (index, file) in self.files.iter_mut().enumerate() {
-                file.skip(
-                    pipe,
-                    if index < at {
-                        u64::MAX
-                    } else if index == at {
-                        offset
-                    } else {
-                        0
-                    },
-                    part,
-                );
+                let before = match index.cmp(&at) {
+                    Ordering::Less => u64::MAX,
+                    Ordering::Equal => offset,
+                    Ordering::Greater => 0,
+                };
+                file.skip(pipe, before, part);
             }
             if from.is_none_or(|best| (at, offset) < best) {
                 from = Some((at, offset));

@@ -76,15 +76,15 @@ impl CloudWatchLogs {
         }
     }
 
-    fn classify<E>(&self, act: &str, error: SdkError<E, HttpResponse>) -> Refusal
+    fn classify<E>(&self, act: &str, error: &SdkError<E, HttpResponse>) -> Refusal
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let SdkError::ServiceError(context) = &error else {
+        let SdkError::ServiceError(context) = error else {
             let reason = format!(
                 "cannot reach CloudWatch Logs ({act}): {}; if this host has no way to the internet, the VPC needs \
                  an interface endpoint for com.amazonaws.{}.logs",
-                DisplayErrorContext(&error),
+                DisplayErrorContext(error),
                 self.region
             );
             return Refusal::Retry { reason, after: None, lasting: false };
@@ -167,7 +167,7 @@ impl Sink for CloudWatchLogs {
         match sent {
             Ok(answer) => Ok(receipt(&answer, batch.events)),
             Err(error) if error.code() == Some("DataAlreadyAcceptedException") => Ok(Receipt::default()),
-            Err(error) => Err(self.classify("PutLogEvents", error)),
+            Err(error) => Err(self.classify("PutLogEvents", &error)),
         }
     }
 
@@ -181,7 +181,7 @@ impl Sink for CloudWatchLogs {
             Err(error) if exists(&error) => false,
             // Without the right to make groups, one that is there may still take a stream.
             Err(error) if error.code() == Some("AccessDeniedException") => false,
-            Err(error) => return Err(self.classify("CreateLogGroup", error)),
+            Err(error) => return Err(self.classify("CreateLogGroup", &error)),
         };
         self.limit_retention(group, made).await;
         match self.client.create_log_stream().log_group_name(group).log_stream_name(stream).send().await {
@@ -194,7 +194,7 @@ impl Sink for CloudWatchLogs {
                 after: None,
                 lasting: true,
             }),
-            Err(error) => Err(self.classify("CreateLogStream", error)),
+            Err(error) => Err(self.classify("CreateLogStream", &error)),
         }
     }
 }

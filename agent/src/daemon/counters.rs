@@ -53,10 +53,8 @@ impl Counters {
             (self.dropped_spool_full.get(), "spool full"),
             (self.set_aside.get(), "refused"),
         ];
-        let mut text = format!("{} events shipped of {}", self.shipped.get(), self.events.get());
-        for (count, why) in dropped.into_iter().filter(|(count, _)| *count > 0) {
-            text.push_str(&format!(", {count} dropped ({why})"));
-        }
-        text
+        let text = format!("{} events shipped of {}", self.shipped.get(), self.events.get());
+        let some = dropped.into_iter().filter(|(count, _)| *count > 0);
+        some.fold(text, |text, (count, why)| format!("{text}, {count} dropped ({why})"))
     }
 }

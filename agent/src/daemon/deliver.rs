@@ -24,7 +24,7 @@ const IN_FLIGHT: usize = 4;
 /// After the last batch was written, a stop waits so long for the service to take it.
 const LAST_CALL: Duration = Duration::from_millis(1200);
 /// How often the same trouble is told again.
-const REMINDER: Duration = Duration::from_secs(300);
+const REMINDER: Duration = Duration::from_mins(5);
 
 /// What all deliveries share.
 struct Delivery<S> {
@@ -82,7 +82,7 @@ pub async fn run<S: Sink>(
             _ = changes.changed() => {}
             Some(ended) = calls.join_next() => {
                 let (destination, outcome) = ended.context("a delivery panicked")?;
-                settle(&delivery, &mut troubles, destination, outcome?);
+                settle(&delivery, &mut troubles, &destination, outcome?);
             }
             () = async { if let Some(wake) = wake { sleep_until(wake).await } else { std::future::pending().await } } => {}
         }
@@ -91,7 +91,7 @@ pub async fn run<S: Sink>(
     if let Some(deadline) = deadline {
         while let Ok(Some(ended)) = timeout_at(deadline, calls.join_next()).await {
             let (destination, outcome) = ended.context("a delivery panicked")?;
-            settle(&delivery, &mut troubles, destination, outcome?);
+            settle(&delivery, &mut troubles, &destination, outcome?);
         }
     }
     if !spool.is_empty() {
@@ -103,13 +103,13 @@ pub async fn run<S: Sink>(
 fn settle<S>(
     delivery: &Delivery<S>,
     troubles: &mut HashMap<Destination, Trouble>,
-    destination: Destination,
+    destination: &Destination,
     outcome: Outcome,
 ) {
     let refusal = match outcome {
         Outcome::Nothing => return,
         Outcome::Delivered => {
-            if let Some(trouble) = troubles.remove(&destination) {
+            if let Some(trouble) = troubles.remove(destination) {
                 if trouble.said.is_some() {
                     info!("{} {} takes lines again", destination.group, destination.stream);
                 }

@@ -26,7 +26,7 @@ const OVERLAP: i64 = 5;
 /// For the first answer of the event stream: with no event to tell, none comes.
 const FIRST_POLL: Duration = Duration::from_millis(50);
 /// How often an absent Docker is mentioned.
-const REMINDER: Duration = Duration::from_secs(600);
+const REMINDER: Duration = Duration::from_mins(10);
 
 /// Reports to `commands` until `stop`.
 pub async fn run(

@@ -2,7 +2,6 @@
 //! the spool. Everything that decides is in `logs`; this file only waits, reads and writes.
 
 use std::collections::{HashMap, HashSet};
-use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
 
@@ -16,17 +15,17 @@ use tokio_util::sync::CancellationToken;
 use super::Command;
 use super::api::{self, Piece};
 use super::counters::Counters;
+use super::source::{self, Log, Source, Way};
 use crate::docker::{Engine, Found};
 use crate::logs::batch::OLDEST_MS;
 use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
 use crate::logs::flow::{Closed, Flow, Now};
-use crate::logs::json_file::Record;
 use crate::logs::route::Selection;
 use crate::spool::Spool;
+use crate::tail::READ_BYTES;
 use crate::tail::watch::{Seen, Watcher};
-use crate::tail::{Entry, Found as FoundLog, READ_BYTES, Tail};
-use crate::telemetry::{now_ms, now_ns};
+use crate::telemetry::now_ms;
 
 /// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
 const POLL: Duration = Duration::from_millis(200);
@@ -53,6 +52,7 @@ pub struct Settings {
 }
 
 /// The loop and what it holds.
+#[derive(Debug)]
 pub struct Logs {
     settings: Settings,
     spool: Arc<Spool>,
@@ -65,23 +65,6 @@ pub struct Logs {
     pieces: (mpsc::Sender<Piece>, mpsc::Receiver<Piece>),
     buffer: Vec<u8>,
     trouble: bool,
-}
-
-/// One container.
-struct Source {
-    found: Found,
-    /// `None`: its lines are not wanted.
-    flow: Option<Flow>,
-    log: Log,
-    /// Docker has removed the container: what is left is read, then it is forgotten.
-    removed: bool,
-}
-
-/// How its log is read.
-enum Log {
-    File(Box<Tail>),
-    Api(Arc<Notify>),
-    None,
 }
 
 impl Logs {
@@ -174,9 +157,7 @@ impl Logs {
             Command::Removed { id } => {
                 if let Some(source) = self.sources.get_mut(&id) {
                     source.removed = true;
-                    if let Log::Api(started) = &source.log {
-                        started.notify_one();
-                    }
+                    source.started_again();
                 }
             }
             Command::Reload(settings) => {
@@ -191,9 +172,7 @@ impl Logs {
     fn found(&mut self, found: Found, engine: Option<Engine>) {
         let id = found.container.id.clone();
         if let Some(source) = self.sources.get_mut(&id) {
-            if let Log::Api(started) = &source.log {
-                started.notify_one();
-            }
+            source.started_again();
             if source.found.container.name != found.container.name {
                 source.found.container.name = found.container.name;
                 self.settings.redirect(source);
@@ -203,69 +182,24 @@ impl Logs {
         if found.driver == "json-file" && found.log_path.is_none() {
             return debug!("container {} was never started: nothing to read yet", found.container.name);
         }
-        let cursor = self.cursors.remove(&id).unwrap_or_default();
         let destination = self.settings.selection.choose(&found.container, &self.settings.instance_id);
-        let name = &found.container.name;
-        let wanted = destination.is_some();
-        let log = match (found.driver.as_str(), &found.log_path) {
-            _ if !wanted => {
-                info!("container {name} is left out, as configured");
-                Log::None
-            }
-            ("json-file", Some(path)) => match self.open(path, name, &cursor) {
-                Ok(tail) => Log::File(Box::new(tail)),
-                Err(error) => {
-                    error!("{error:#}");
-                    Log::None
-                }
-            },
-            ("awslogs", _) => {
-                warn!("container {name} logs by the awslogs driver, which sends its lines itself: skipped");
-                Log::None
-            }
-            ("none", _) => {
-                warn!("container {name} logs nowhere (driver none): nothing to read");
-                Log::None
-            }
-            _ => {
-                let Some(engine) = engine else { return };
-                info!("following container {name} over Docker's API ({} driver)", found.driver);
+        let cursor = self.cursors.remove(&id).unwrap_or_default();
+        let log = match (Way::of(&found, destination.is_some()), engine) {
+            (Way::File(path), _) => source::open(path, &found, &cursor, self.watcher.as_mut()),
+            (Way::Api, Some(engine)) => {
+                info!(
+                    "following container {} over Docker's API ({} driver)",
+                    found.container.name, found.driver
+                );
                 let started = Arc::new(Notify::new());
-                let reader =
-                    api::run(engine, found.clone(), cursor, Arc::clone(&started), self.pieces.0.clone());
-                self.readers.spawn(reader);
-                Log::Api(started)
+                let pieces = self.pieces.0.clone();
+                let reader = api::run(engine, found.clone(), cursor, Arc::clone(&started), pieces);
+                Log::Api { started, reader: self.readers.spawn(reader) }
             }
+            (Way::Api | Way::None, _) => Log::None,
         };
         let flow = destination.map(|to| Flow::new(to, self.settings.multiline, cursor));
-        self.sources.insert(id, Source { found, flow, log, removed: false });
-    }
-
-    fn open(&mut self, path: &Path, name: &str, cursor: &Cursor) -> anyhow::Result<Tail> {
-        let (tail, found) = Tail::open(path, cursor).with_context(|| {
-            format!(
-                "cannot read the log of container {name} at {}: its lines do not leave this host; \
-                 run the agent as root or with CAP_DAC_READ_SEARCH",
-                path.display()
-            )
-        })?;
-        match found {
-            FoundLog::New => info!("following container {name}, its log from the beginning"),
-            FoundLog::Resumed => info!("following container {name} where it was left"),
-            FoundLog::Gap => warn!(
-                "the log of container {name} was rotated away while the agent was not running: \
-                 lines between may be lost; what is left is read"
-            ),
-        }
-        if let Some(watcher) = &mut self.watcher
-            && let Err(error) = watcher.add(tail.directory())
-        {
-            warn!(
-                "cannot watch {} ({error}): its rotations are found by polling",
-                tail.directory().display()
-            );
-        }
-        Ok(tail)
+        self.sources.insert(id, Source::new(found, flow, log));
     }
 
     fn listed(&mut self, known: &HashSet<String>) {
@@ -281,13 +215,7 @@ impl Logs {
 
     fn rotated(&mut self, seen: &Seen) {
         for source in self.sources.values_mut() {
-            if let Log::File(tail) = &mut source.log
-                && matches!(seen, Seen::Overflow | Seen::Rotated(_))
-                && !matches!(seen, Seen::Rotated(directory) if directory != tail.directory())
-                && let Err(error) = tail.rescan()
-            {
-                warn!("cannot look for rotated logs in {}: {error}", tail.directory().display());
-            }
+            source.look_for_rotation(seen);
         }
     }
 
@@ -305,60 +233,16 @@ impl Logs {
         let mut busy = false;
         let mut ended = Vec::new();
         for (id, source) in &mut self.sources {
-            let (Log::File(tail), Some(flow)) = (&mut source.log, &mut source.flow) else {
-                if source.removed {
-                    ended.push(id.clone());
-                }
-                continue;
-            };
-            let (mut records, mut malformed) = (0, 0);
-            let progress = tail.read(&mut self.buffer, &mut |entry, start| {
-                records += 1;
-                let record = match entry {
-                    Entry::Record(record) => record,
-                    Entry::Malformed(bytes) => {
-                        malformed += 1;
-                        let text = String::from_utf8_lossy(bytes);
-                        Record { text, pipe: crate::logs::Pipe::Stdout, time_ns: now_ns(), ends: true }
-                    }
-                };
-                flow.record(&record, start, &mut self.settings.finisher, now);
-            });
-            if malformed > 0 && self.counters.malformed.get() == 0 {
-                warn!(
-                    "the log of container {} holds what Docker did not write: shipped as it is",
-                    source.found.container.name
-                );
-            }
-            self.counters.records.add(records);
-            self.counters.malformed.add(malformed);
-            match progress {
-                Ok(progress) => {
-                    if let Some(end) = tail.end() {
-                        flow.read_to(end);
-                    }
-                    self.counters.bytes_read.add(progress.bytes as u64);
-                    if progress.truncated {
-                        warn!(
-                            "the log of container {} was truncated: what was not read by then is lost; \
-                             set max-file to 2 or more with max-size",
-                            source.found.container.name
-                        );
-                    }
-                    busy |= progress.bytes > READ_BYTES / 2;
-                    if source.removed && progress.bytes == 0 {
-                        flow.finish(&mut self.settings.finisher, now);
-                        ended.push(id.clone());
-                    }
-                }
-                Err(error) => {
-                    error!("cannot read the log of container {}: {error}", source.found.container.name);
-                }
+            let read = source.read(&mut self.buffer, &mut self.settings.finisher, now, &self.counters);
+            busy |= read > READ_BYTES / 2;
+            if source.removed && read == 0 && !source.is_being_read() && self.pieces.1.is_empty() {
+                ended.push(id.clone());
             }
         }
         for id in ended {
             self.forget(&id);
         }
+        while self.readers.try_join_next().is_some() {}
         busy
     }
 
@@ -440,10 +324,10 @@ impl Logs {
                 }
                 let (header, body) = *held;
                 let mut changes = self.spool.changes();
-                self.spool.keep(header, body);
+                self.spool.keep(&header, body);
                 while self.spool.unwritten() > 0 {
                     tokio::select! {
-                        changed = changes.changed() => changed.context("the spool is closed")?,
+                        alive = changes.changed() => alive.context("the spool is closed")?,
                         () = stop.cancelled() => break,
                     }
                 }

@@ -197,20 +197,19 @@ mod tests {
     }
 
     #[derive(Deserialize)]
-    #[serde(rename_all = "camelCase")]
     struct Request {
-        log_group_name: String,
-        log_stream_name: String,
-        log_events: Vec<Stored>,
+        #[serde(rename = "logGroupName")]
+        group: String,
+        #[serde(rename = "logStreamName")]
+        stream: String,
+        #[serde(rename = "logEvents")]
+        events: Vec<Stored>,
     }
 
     fn hold_the_limits(batch: &Finished) -> Vec<Stored> {
         let request: Request = serde_json::from_slice(&batch.body).unwrap();
-        assert_eq!(
-            (request.log_group_name, request.log_stream_name),
-            (destination().group, destination().stream)
-        );
-        let events = request.log_events;
+        assert_eq!((request.group, request.stream), (destination().group, destination().stream));
+        let events = request.events;
         assert_eq!(events.len(), batch.events);
         assert_eq!(events, super::events(&batch.body).collect::<Vec<_>>());
         assert!(events.len() <= BATCH_EVENTS);

@@ -4,7 +4,6 @@
 //! log of the `local` driver rotates, and gives the newest second again after a reconnect. Knows
 //! nothing of sockets.
 
-use std::borrow::Cow;
 use std::collections::VecDeque;
 use std::hash::{BuildHasher, RandomState};
 
@@ -141,8 +140,8 @@ impl Dedup {
         })
     }
 
-    fn remember(&mut self, time_ns: i64, text: &Cow<'_, str>) {
-        let hash = self.hasher.hash_one(text.as_ref());
+    fn remember(&mut self, time_ns: i64, text: &str) {
+        let hash = self.hasher.hash_one(text);
         if time_ns > self.newest_ns {
             self.newest_ns = time_ns;
             self.at_newest = 0;
@@ -159,8 +158,8 @@ impl Dedup {
         }
     }
 
-    fn seen(&self, time_ns: i64, text: &Cow<'_, str>) -> bool {
-        let hash = self.hasher.hash_one(text.as_ref());
+    fn seen(&self, time_ns: i64, text: &str) -> bool {
+        let hash = self.hasher.hash_one(text);
         let from = self.window.partition_point(|(had_ns, _)| *had_ns < time_ns);
         self.window.range(from..).take_while(|(had_ns, _)| *had_ns == time_ns).any(|(_, had)| *had == hash)
     }
@@ -169,6 +168,7 @@ impl Dedup {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::borrow::Cow;
 
     const T0: i64 = 1_769_456_710_000_000_000;
 

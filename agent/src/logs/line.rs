@@ -199,15 +199,16 @@ mod tests {
             let mut text = String::new();
             let mut records = Vec::new();
             for (index, (size, pipe)) in sizes.iter().enumerate() {
-                let line: String = (0..*size).map(|i| char::from(b'a' + ((i + index) % 26) as u8)).collect();
+                let letters = "abcdefghijklmnopqrstuvwxyz".repeat(size / 26 + 2);
+                let line = letters.get(index..index + size).unwrap();
                 let pipe = if *pipe { Pipe::Stdout } else { Pipe::Stderr };
-                let mut rest = line.as_str();
-                while rest.len() > PIECE {
-                    records.push((rest[..PIECE].to_owned(), pipe, index as i64));
-                    rest = &rest[PIECE..];
+                let (mut rest, time_ns) = (line, i64::try_from(index).unwrap());
+                while let Some((piece, after)) = rest.split_at_checked(PIECE) && !after.is_empty() {
+                    records.push((piece.to_owned(), pipe, time_ns));
+                    rest = after;
                 }
-                records.push((format!("{rest}\n"), pipe, index as i64));
-                text.push_str(&line);
+                records.push((format!("{rest}\n"), pipe, time_ns));
+                text.push_str(line);
                 text.push('\n');
             }
             let records: Vec<_> = records.iter().map(|(t, p, n)| (t.as_str(), *p, *n)).collect();

@@ -1,3 +1,5 @@
+//! The spool on a real directory: order, restarts, damage, a full disk.
+
 use std::fs;
 
 use tempfile::TempDir;
@@ -174,7 +176,7 @@ fn a_batch_that_cannot_be_written_is_sent_from_memory() {
     fs::create_dir(directory.path().join("00000000000000000001.unfinished")).unwrap();
     let (_, held) = spool.append("c", &cursor(7), batch("a", &["1"])).unwrap_err();
     let (header, body) = *held;
-    spool.keep(header, body);
+    spool.keep(&header, body);
     assert_eq!(spool.unwritten(), 1);
     let taken = take(&spool, "a").unwrap();
     assert_eq!(messages(&taken), ["1"]);

@@ -1,3 +1,5 @@
+//! Logs that rotate, are compressed, truncated or deleted, as dockerd does it.
+
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
@@ -43,7 +45,7 @@ impl Log {
             for ending in ["", ".gz"] {
                 let from = if number == 1 { String::new() } else { format!(".{}{ending}", number - 1) };
                 if number > 1 || ending.is_empty() {
-                    let _ = fs::rename(self.path(&from), self.path(&format!(".{number}{ending}")));
+                    fs::rename(self.path(&from), self.path(&format!(".{number}{ending}"))).ok();
                 }
             }
         }
@@ -72,7 +74,7 @@ fn numbers(tail: &mut Tail) -> Vec<u64> {
     loop {
         let progress = tail
             .read(&mut buffer, &mut |entry, _| match entry {
-                Entry::Record(record) => found.push(record.text[2..].parse().unwrap()),
+                Entry::Record(record) => found.push(record.text.trim_start_matches("n=").parse().unwrap()),
                 Entry::Malformed(bytes) => panic!("{}", String::from_utf8_lossy(bytes)),
             })
             .unwrap();

@@ -1,3 +1,5 @@
+//! The wire, over the SDK's own replaying client.
+
 use super::*;
 use crate::logs::batch::Batch;
 use aws_config::{BehaviorVersion, Region};

@@ -1,0 +1,198 @@
+//! One container as the log loop sees it: how its log is read, and the flow its lines go through.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use log::{error, info, warn};
+use tokio::sync::Notify;
+use tokio::task::AbortHandle;
+
+use super::counters::Counters;
+use crate::docker::Found;
+use crate::logs::Pipe;
+use crate::logs::cursor::Cursor;
+use crate::logs::finish::Finisher;
+use crate::logs::flow::{Flow, Now};
+use crate::logs::json_file::Record;
+use crate::tail::watch::{Seen, Watcher};
+use crate::tail::{Entry, Found as FoundLog, Tail};
+use crate::telemetry::now_ns;
+
+/// One container.
+#[derive(Debug)]
+pub(super) struct Source {
+    pub(super) found: Found,
+    /// `None`: its lines are not wanted.
+    pub(super) flow: Option<Flow>,
+    pub(super) log: Log,
+    /// Docker has removed the container: what is left is read, then it is forgotten.
+    pub(super) removed: bool,
+    /// What went wrong last: the same is not said again five times a second.
+    said: Option<String>,
+}
+
+/// How its log is being read.
+#[derive(Debug)]
+pub(super) enum Log {
+    File(Box<Tail>),
+    /// By a task of its own.
+    Api {
+        /// Wakes it.
+        started: Arc<Notify>,
+        /// Tells whether it is still at work.
+        reader: AbortHandle,
+    },
+    None,
+}
+
+/// How its log can be read.
+pub(super) enum Way<'a> {
+    File(&'a Path),
+    Api,
+    None,
+}
+
+impl<'a> Way<'a> {
+    /// Files first, the API second; says why where it is neither.
+    pub(super) fn of(found: &'a Found, wanted: bool) -> Self {
+        let name = &found.container.name;
+        match (found.driver.as_str(), &found.log_path) {
+            _ if !wanted => {
+                info!("container {name} is left out, as configured");
+                Self::None
+            }
+            ("json-file", Some(path)) => Self::File(path),
+            ("awslogs", _) => {
+                warn!("container {name} logs by the awslogs driver, which sends its lines itself: skipped");
+                Self::None
+            }
+            ("none", _) => {
+                warn!("container {name} logs nowhere (driver none): nothing to read");
+                Self::None
+            }
+            _ => Self::Api,
+        }
+    }
+}
+
+/// Opens a json-file log and has its directory watched.
+pub(super) fn open(path: &Path, found: &Found, cursor: &Cursor, watcher: Option<&mut Watcher>) -> Log {
+    let name = &found.container.name;
+    let tail = match Tail::open(path, cursor) {
+        Ok((tail, FoundLog::New)) => {
+            info!("following container {name}, its log from the beginning");
+            tail
+        }
+        Ok((tail, FoundLog::Resumed)) => {
+            info!("following container {name} where it was left");
+            tail
+        }
+        Ok((tail, FoundLog::Gap)) => {
+            warn!(
+                "the log of container {name} was rotated away while the agent was not running: \
+                 lines between may be lost; what is left is read"
+            );
+            tail
+        }
+        Err(error) => {
+            error!(
+                "cannot read the log of container {name} at {}: {error}; its lines do not leave this host: \
+                 run the agent as root or with CAP_DAC_READ_SEARCH",
+                path.display()
+            );
+            return Log::None;
+        }
+    };
+    if let Some(Err(error)) = watcher.map(|watcher| watcher.add(tail.directory())) {
+        warn!("cannot watch {} ({error}): its rotations are found by polling", tail.directory().display());
+    }
+    Log::File(Box::new(tail))
+}
+
+impl Source {
+    /// A container that is there.
+    pub(super) fn new(found: Found, flow: Option<Flow>, log: Log) -> Self {
+        Self { found, flow, log, removed: false, said: None }
+    }
+
+    /// Reads once, and gives how many bytes that were.
+    pub(super) fn read(
+        &mut self,
+        buffer: &mut [u8],
+        finisher: &mut Finisher,
+        now: Now,
+        counters: &Counters,
+    ) -> usize {
+        let (Log::File(tail), Some(flow)) = (&mut self.log, &mut self.flow) else { return 0 };
+        let name = &self.found.container.name;
+        let (mut records, mut malformed) = (0, 0);
+        let progress = tail.read(buffer, &mut |entry, start| {
+            records += 1;
+            let record = match entry {
+                Entry::Record(record) => record,
+                Entry::Malformed(bytes) => {
+                    malformed += 1;
+                    let text = String::from_utf8_lossy(bytes);
+                    Record { text, pipe: Pipe::Stdout, time_ns: now_ns(), ends: true }
+                }
+            };
+            flow.record(&record, start, finisher, now);
+        });
+        if malformed > 0 && counters.malformed.get() == 0 {
+            warn!("the log of container {name} holds what Docker did not write: shipped as it is");
+        }
+        counters.records.add(records);
+        counters.malformed.add(malformed);
+        match progress {
+            Ok(progress) => {
+                if let Some(end) = tail.end() {
+                    flow.read_to(end);
+                }
+                counters.bytes_read.add(progress.bytes as u64);
+                if progress.truncated {
+                    let words = format!(
+                        "the log of container {name} was truncated: what was not read by then is lost; \
+                         set max-file to 2 or more with max-size"
+                    );
+                    say_once(&mut self.said, words);
+                }
+                progress.bytes
+            }
+            Err(error) => {
+                say_once(&mut self.said, format!("cannot read the log of container {name}: {error}"));
+                0
+            }
+        }
+    }
+
+    /// Takes hold of new files, if `seen` is about this log.
+    pub(super) fn look_for_rotation(&mut self, seen: &Seen) {
+        let Log::File(tail) = &mut self.log else { return };
+        let concerned = match seen {
+            Seen::Overflow => true,
+            Seen::Rotated(directory) => directory == tail.directory(),
+        };
+        if concerned && let Err(error) = tail.rescan() {
+            warn!("cannot look for rotated logs in {}: {error}", tail.directory().display());
+        }
+    }
+
+    /// The container runs again, or is gone: whoever reads its log looks once more.
+    pub(super) fn started_again(&self) {
+        if let Log::Api { started, .. } = &self.log {
+            started.notify_one();
+        }
+    }
+
+    /// A task still reads its log, and finds by itself when there is no more.
+    pub(super) fn is_being_read(&self) -> bool {
+        matches!(&self.log, Log::Api { reader, .. } if !reader.is_finished())
+    }
+}
+
+fn say_once(said: &mut Option<String>, words: String) {
+    if said.as_ref() != Some(&words) {
+        error!("{words}");
+        *said = Some(words);
+    }
+}

@@ -1,0 +1,65 @@
+//! What an earlier run left in the spool: cursors, batches, and files that are neither.
+
+use std::fs;
+use std::io;
+use std::path::Path;
+
+use super::{Queued, Recovered, State, entry, number_name, quarantine};
+
+/// Looks through the directory. What cannot be read is set aside; the rest goes on.
+pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
+    let mut state = State::default();
+    for file in fs::read_dir(directory.join("cursors"))? {
+        let file = file?;
+        match entry::read_header(&file.path()) {
+            Ok(header) => {
+                state.next = state.next.max(header.number);
+                state.delivered.insert(header.container.clone(), header.number);
+                recovered.cursors.insert(header.container, header.cursor);
+            }
+            Err(reason) => {
+                let name = format!("cursors/{}", file.file_name().to_string_lossy());
+                recovered.quarantined.push(quarantine(directory, &name, &reason));
+            }
+        }
+    }
+    let mut files = Vec::new();
+    for file in fs::read_dir(directory)? {
+        let file = file?;
+        if file.file_type()?.is_file() && file.file_name() != "lock" {
+            files.push((file.file_name().to_string_lossy().into_owned(), file.metadata()?.len()));
+        }
+    }
+    files.sort();
+    for (name, bytes) in files {
+        let number = name.parse::<u64>().ok().filter(|number| number_name(*number) == name);
+        let Some(number) = number else {
+            if name.ends_with(entry::UNFINISHED) {
+                // Never renamed into place: its lines are still in the container's log.
+                fs::remove_file(directory.join(name))?;
+            } else {
+                recovered.quarantined.push(quarantine(directory, &name, "it is not a batch of this agent"));
+            }
+            continue;
+        };
+        state.next = state.next.max(number);
+        match entry::read_header(&directory.join(&name)) {
+            Ok(header) => {
+                if state.delivered.get(&header.container).is_none_or(|newest| *newest < number) {
+                    recovered.cursors.insert(header.container.clone(), header.cursor);
+                }
+                recovered.batches += 1;
+                state.bytes += bytes;
+                let queue = state.queues.entry(header.destination).or_default();
+                queue.entries.push_back(Queued {
+                    number,
+                    bytes,
+                    marker: header.gap.is_some(),
+                    unwritten: None,
+                });
+            }
+            Err(reason) => recovered.quarantined.push(quarantine(directory, &name, &reason)),
+        }
+    }
+    Ok(state)
+}
