@@ -72,6 +72,20 @@ impl Options {
         self
     }
 
+    /// Without this environment variable.
+    #[must_use]
+    pub fn without_variable(mut self, name: &str) -> Self {
+        self.environment.retain(|(known, _)| known != name);
+        self
+    }
+
+    /// Another command than `run`, or `run` with more arguments.
+    #[must_use]
+    pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
+        self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self
+    }
+
     /// On an instance: identity, region and credentials come from the endpoint's metadata service.
     #[must_use]
     pub fn with_metadata_of(mut self, endpoint: &Endpoint) -> Self {

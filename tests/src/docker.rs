@@ -176,7 +176,8 @@ impl Dockerd {
         command
     }
 
-    fn import_busybox(&self) {
+    /// Imports [`IMAGE`]: for a daemon that was [`Dockerd::prepared`] and then started.
+    pub fn import_busybox(&self) {
         let build = self.root.join("image");
         fs::create_dir_all(build.join("bin")).expect("a directory");
         fs::create_dir_all(build.join("tmp")).expect("a directory");

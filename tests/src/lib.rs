@@ -4,6 +4,7 @@
 //! - [`endpoint`]: CloudWatch Logs and the instance metadata service on loopback, as strict as the
 //!   real ones, with faults on demand.
 //! - [`docker`]: a private dockerd, and containers on it.
+//! - [`stream`]: what of one container has arrived there.
 //! - [`agent`]: the binary, its configuration, its log and its footprint.
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
@@ -15,5 +16,6 @@ pub mod emulator;
 pub mod endpoint;
 pub mod http;
 pub mod port;
+pub mod stream;
 pub mod tidy;
 pub mod wait;

@@ -46,6 +46,7 @@ fn the_emulator_has_every_line_too() {
     agent.stop(STOP);
     let expected: Vec<_> = (1..=200).map(|number| format!("n={number}")).collect();
     assert_eq!(messages(), expected);
+    assert_eq!(client.retention_days(GROUP), Some(14));
 }
 
 #[test]

@@ -138,6 +138,11 @@ impl<'d> Container<'d> {
         code.expect("waited for it")
     }
 
+    /// Prints a line from the running container, as its first process would.
+    pub fn say(&self, line: &str) {
+        self.exec(&format!("echo '{line}' >/proc/1/fd/1"));
+    }
+
     /// A field of `docker inspect` by its Go template.
     pub fn inspect(&self, template: &str) -> String {
         self.daemon.expect(["inspect", "--format", template, &self.id])

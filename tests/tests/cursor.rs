@@ -1,0 +1,164 @@
+//! Where reading goes on: over stops, kills, a service that hangs, and rotation behind our back.
+
+use std::collections::HashSet;
+use std::time::{Duration, Instant};
+
+use harness::agent::{Agent, Options};
+use harness::docker::{Dockerd, Run};
+use harness::endpoint::{Endpoint, Event, Fault, Operation};
+use harness::stream::{GROUP, LIMIT, STOP, Stream, numbers};
+use harness::wait;
+
+/// Prints without end, some hundred lines a second.
+const STEADY: &str = "i=0; while :; do i=$((i+1)); echo n=$i; i=$((i+1)); echo n=$i; sleep 0.003; done";
+
+const DRIVERS: [&str; 2] = ["json-file", "local"];
+
+/// Waits for lines beyond those that are there.
+fn await_more(stream: &Stream<'_>, agent: &mut Agent) {
+    let before = stream.distinct();
+    stream.await_distinct(agent, before + 50);
+}
+
+#[test]
+fn stops_and_starts_lose_and_repeat_nothing() {
+    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
+    let containers = DRIVERS
+        .map(|name| docker.run(&Run { name, script: STEADY, log_driver: Some(name), ..Run::default() }));
+    let streams = DRIVERS.map(|name| endpoint.stream(GROUP, &format!("/{name}/")));
+    for _ in 0..10 {
+        for stream in &streams {
+            await_more(stream, &mut agent);
+        }
+        agent.stop(STOP);
+        agent.start_again();
+    }
+    for (container, stream) in containers.iter().zip(&streams) {
+        container.kill();
+        let last = container.logs().lines().count() as u64;
+        stream.await_distinct(&mut agent, last);
+        stream.assert_each_once(last);
+    }
+    agent.stop(STOP);
+    for (container, stream) in containers.iter().zip(&streams) {
+        stream.assert_each_once(container.logs().lines().count() as u64);
+    }
+    endpoint.assert_no_breach();
+}
+
+#[test]
+fn a_stop_does_not_wait_for_a_service_that_hangs() {
+    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
+    let container = docker.run_script("steady", STEADY);
+    let steady = endpoint.stream(GROUP, "/steady/");
+    steady.await_distinct(&mut agent, 100);
+    for operation in [Some(Operation::PutLogEvents), None] {
+        let calls = endpoint.calls(Operation::PutLogEvents);
+        endpoint.inject(operation, Fault::Hang, None);
+        agent.wait_until(LIMIT, "a call that hangs", || endpoint.calls(Operation::PutLogEvents) > calls);
+        let asked = Instant::now();
+        agent.stop(STOP);
+        assert!(asked.elapsed() <= STOP, "{:?}", asked.elapsed());
+        let kept = std::fs::read_dir(agent.spool()).unwrap().flatten();
+        assert!(kept.filter(|file| file.file_name() != "lock").count() > 2, "nothing waits in the spool");
+        endpoint.clear_faults();
+        agent.start_again();
+        await_more(&steady, &mut agent);
+    }
+    container.kill();
+    let last = container.logs().lines().count() as u64;
+    steady.await_distinct(&mut agent, last);
+    agent.stop(STOP);
+    steady.assert_each_once(last);
+}
+
+#[test]
+fn a_kill_loses_nothing_and_repeats_one_batch_at_most() {
+    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
+    let containers = DRIVERS
+        .map(|name| docker.run(&Run { name, script: STEADY, log_driver: Some(name), ..Run::default() }));
+    let streams = DRIVERS.map(|name| endpoint.stream(GROUP, &format!("/{name}/")));
+    for round in 0..6 {
+        for stream in &streams {
+            await_more(stream, &mut agent);
+        }
+        if round % 2 == 0 {
+            // The agent dies while it waits for word of a batch that has arrived.
+            let struck = endpoint.totals().faults_struck;
+            endpoint.inject(Operation::PutLogEvents, Fault::Slow { ms: 400 }, 1);
+            agent.wait_until(LIMIT, "a slow call", || endpoint.totals().faults_struck > struck);
+        }
+        agent.kill9();
+        agent.start_again();
+    }
+    for (container, stream) in containers.iter().zip(&streams) {
+        container.kill();
+        let last = container.logs().lines().count() as u64;
+        stream.await_distinct(&mut agent, last);
+        let distinct: HashSet<u64> = numbers(&stream.messages()).into_iter().collect();
+        assert_eq!(distinct.len() as u64, last);
+        repeats_only_what_was_in_flight(&stream.events(), 6);
+    }
+    agent.stop(STOP);
+    endpoint.assert_no_breach();
+}
+
+/// Wherever the numbers jump back, they jump into the call before, whose receipt was lost.
+fn repeats_only_what_was_in_flight(events: &[Event], kills: usize) {
+    let mut jumps = 0;
+    let number = |event: &Event| numbers(std::slice::from_ref(&event.message))[0];
+    for (index, pair) in events.windows(2).enumerate() {
+        let [before, after] = pair else { continue };
+        if number(after) == number(before) + 1 {
+            continue;
+        }
+        jumps += 1;
+        let of_call = events[..=index].iter().rev().take_while(|event| event.arrived == before.arrived);
+        let first = of_call.last().map(number).unwrap();
+        let (from, to) = (number(before), number(after));
+        assert!((first..=from).contains(&to), "after {from}, in a call from {first}, came {to}");
+    }
+    assert!(jumps <= kills, "{jumps} repetitions after {kills} kills");
+}
+
+#[test]
+fn rotation_while_nobody_looks_loses_nothing() {
+    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
+    let count = |from: u64, to: u64| {
+        format!("awk 'BEGIN {{ for (i = {from}; i <= {to}; i++) printf \"n=%d %080d\\n\", i, 0 }}';")
+    };
+    let wait = "while [ ! -e /tmp/go ]; do sleep 0.05; done;";
+    let script = [&count(1, 9_000), wait, &count(9_001, 30_000)].concat();
+    let cases: [(&str, &[&str]); 2] = [
+        ("plain", &["max-size=1m", "max-file=8"]),
+        ("compressed", &["max-size=1m", "max-file=8", "compress=true"]),
+    ];
+    let containers = cases
+        .map(|(name, log_options)| docker.run(&Run { name, script: &script, log_options, ..Run::default() }));
+    for container in &containers {
+        endpoint.stream(GROUP, container.short_id()).await_distinct(&mut agent, 9_000);
+    }
+    agent.stop(STOP);
+    for container in &containers {
+        container.exec("echo >/tmp/go");
+        container.wait_exit(LIMIT);
+    }
+    // Every rotated file but the newest is compressed by now, the one where reading stopped too.
+    let log = containers[1].log_path();
+    let packed = || log.with_extension("log.3.gz").exists() && !log.with_extension("log.3").exists();
+    wait::until(LIMIT, "compressed files", packed);
+    agent.start_again();
+    for container in &containers {
+        endpoint.stream(GROUP, container.short_id()).await_distinct(&mut agent, 30_000);
+    }
+    agent.stop(Duration::from_secs(3));
+    for container in &containers {
+        endpoint.stream(GROUP, container.short_id()).assert_each_once(30_000);
+    }
+    assert!(!agent.log().contains("rotated away"), "{}", agent.log());
+    endpoint.assert_no_breach();
+}
