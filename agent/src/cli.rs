@@ -51,6 +51,7 @@ enum Command {
     Run(run::Options),
 
     /// See it at work with a sample backend, with neither Docker nor AWS
+    #[command(after_help = DEMO_HELP)]
     Demo(demo::Options),
 
     /// Check the configuration, then everything the daemon needs, and say what to mend
@@ -64,6 +65,14 @@ Examples:
   starttech-agent run --local=/tmp/logs        no AWS: one file a stream, /tmp/logs/<group>/<stream>
   STARTTECH_LOG_LEVEL=debug starttech-agent run
                                                every key of agent.toml is also a variable";
+
+const DEMO_HELP: &str = "\
+Examples:
+  starttech-agent demo                         until Ctrl-C; leaves nothing behind
+  starttech-agent demo --for 10s --dir out     keeps the container's log and what was shipped
+  starttech-agent demo | grep ERROR            through a pipe, lines come as they are shipped
+
+This host's configuration is not read.";
 
 const CHECK_HELP: &str = "\
 Examples:

@@ -164,6 +164,11 @@ impl Config {
         Self::from_layers(&texts, &variables, faults)
     }
 
+    /// What holds where nobody says anything, whatever this host's files and variables say.
+    pub fn defaults() -> Result<Self, Faults> {
+        Self::from_layers(&[], &[], Vec::new())
+    }
+
     /// The same from texts. `faults` is what was wrong before there were any.
     fn from_layers(
         files: &[(String, String)],

@@ -22,6 +22,8 @@ pub mod aws;
 pub mod imds;
 pub mod local;
 
+pub mod sample;
+
 pub mod systemd;
 pub mod telemetry;
 

@@ -1,5 +1,10 @@
 //! The sink of the local mode: a JSON-lines file for each stream, and the lines on the terminal.
 //! Needs no credentials and no network.
+//!
+//! A pipe gets the lines as they were shipped, for the next program; a terminal gets them made easy
+//! on the eye by `look`.
+
+mod look;
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
@@ -7,6 +12,7 @@ use std::path::{Path, PathBuf};
 
 use crate::logs::batch::events;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+use look::Look;
 
 /// A directory that stands for an account.
 #[derive(Debug)]
@@ -14,15 +20,17 @@ pub struct Directory {
     root: PathBuf,
     /// Whether lines are shown as they pass.
     show: bool,
-    colour: bool,
+    terminal: Option<Look>,
 }
 
 impl Directory {
     /// Writes below `root`; shows the lines on standard output too if `show`.
     pub fn new(root: &Path, show: bool) -> Self {
-        let colour =
-            io::stdout().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty());
-        Self { root: root.to_owned(), show, colour }
+        let terminal = io::stdout().is_terminal().then(|| {
+            let plain = std::env::var_os("NO_COLOR").is_some_and(|set| !set.is_empty());
+            if plain { Look::Plain } else { Look::Coloured }
+        });
+        Self { root: root.to_owned(), show, terminal }
     }
 
     /// The file of a stream: `ROOT/starttech/backend/host/name/id.jsonl`.
@@ -46,18 +54,23 @@ impl Directory {
         }
         File::options().append(true).create(true).open(&path)?.write_all(&text)?;
         if self.show {
-            self.show_lines(batch)?;
+            // The batch has arrived: a reader of the terminal who left (`| head`) must not have it
+            // written again.
+            self.show_lines(batch).ok();
         }
         Ok(())
     }
 
     fn show_lines(&self, batch: &Outgoing) -> io::Result<()> {
         let name = batch.destination.stream.rsplit('/').nth(1).unwrap_or(&batch.destination.stream);
-        let (on, off) = if self.colour { ("\u{1b}[36m", "\u{1b}[0m") } else { ("", "") };
         let mut out = io::stdout().lock();
         for event in events(&batch.body) {
+            if let Some(look) = self.terminal {
+                out.write_all(look.event(name, &event.message).as_bytes())?;
+                continue;
+            }
             for line in event.message.lines() {
-                writeln!(out, "{on}{name}{off} {line}")?;
+                writeln!(out, "{name} {line}")?;
             }
         }
         out.flush()

@@ -8,7 +8,7 @@ const LAYERS: [&[&str]; 8] = [
     &["logs", "metrics"],
     &["alarms"],
     &["alerts", "provision"],
-    &["aws", "demo", "docker", "host", "imds", "local", "probe", "spool", "systemd", "tail", "telemetry"],
+    &["aws", "docker", "host", "imds", "local", "probe", "sample", "spool", "systemd", "tail", "telemetry"],
     &["config"],
     &["daemon"],
     &["cli"],

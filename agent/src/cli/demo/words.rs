@@ -1,0 +1,83 @@
+//! What the demonstration says of itself: at its beginning what is simulated and what is real, at its
+//! end what became of the lines. Only texts.
+
+use std::net::SocketAddr;
+
+use super::{Options, Places};
+use crate::cli::output;
+use crate::sample::{MAX_FILES, MAX_SIZE, Tally};
+
+/// Before the first line.
+pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr) -> String {
+    let bold = output::bold;
+    let stop = match options.length {
+        Some(length) => format!("after {length:?}, or with Ctrl-C"),
+        None => "with Ctrl-C".to_owned(),
+    };
+    let kept =
+        if options.dir.is_some() { "the files stay" } else { "the files go too, --dir DIR keeps them" };
+    let size = MAX_SIZE / 1024;
+    format!(
+        "{title}
+
+{simulated}  a backend and its container: what it prints is invented, {rate} a second,
+           kept as Docker's json-file driver keeps it, rotated at {size} KiB, {MAX_FILES} files
+{real}       the agent, as it runs on a host: it reads that log, joins lines, gives them
+           structure, blacks out secrets, spools batches and delivers them
+{instead}    of CloudWatch a file for each log stream; no AWS, no Docker, no root
+
+  try      curl {url}/health
+           curl {url}/panic
+           curl {url}/auth/login -d '{{\"username\":\"ada\",\"password\":\"hunter2\"}}'
+  printed  {log}
+  shipped  {shipped}
+  ends     {stop}; {kept}
+
+What arrives, as it arrives:
+",
+        title = bold("A sample backend, and the real agent shipping its lines."),
+        simulated = bold("simulated"),
+        real = bold("real"),
+        instead = bold("instead"),
+        rate = options.lines_per_second,
+        url = format_args!("http://{address}"),
+        log = places.log.display(),
+        shipped = places.shipped.display(),
+    )
+}
+
+/// After the last line.
+pub(super) fn end(options: &Options, places: &Places, tally: Tally, events: u64, arrived: bool) -> String {
+    let Tally { lines, entries, requests } = tally;
+    let verdict = match (arrived, events.checked_sub(entries)) {
+        (true, Some(0)) => "all of them, each once".to_owned(),
+        (true, Some(more)) => format!("all of them, and {more} that an earlier run had left"),
+        _ if options.dir.is_some() => {
+            format!(
+                "{} were still on their way: run it again with this --dir",
+                entries.saturating_sub(events)
+            )
+        }
+        _ => format!("{} were still on their way when time was over", entries.saturating_sub(events)),
+    };
+    let files = if options.dir.is_some() {
+        format!("{}\n  read     jq -r .message {0}", quoted(&places.shipped.display().to_string()))
+    } else {
+        "files that are gone now; --dir DIR keeps them".to_owned()
+    };
+    format!(
+        "
+{title}
+
+  printed  {lines} lines: {entries} entries, a stack trace being one; {requests} requests answered
+  shipped  {events} events: {verdict}
+  where    {files}",
+        title = output::bold("That was it."),
+    )
+}
+
+/// As a shell takes it.
+fn quoted(path: &str) -> String {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "/._-+".contains(c);
+    if path.chars().all(plain) { path.to_owned() } else { format!("'{}'", path.replace('\'', r"'\''")) }
+}
