@@ -118,4 +118,13 @@ mod tests {
             assert_eq!(passes(&metadata), heard, "{target} {level}");
         }
     }
+
+    #[test]
+    fn a_cause_that_was_already_told_is_not_told_again() {
+        #[derive(Debug, thiserror::Error)]
+        #[error("{0}")]
+        struct Layer(&'static str, #[source] Option<Box<Layer>>);
+        let error = Layer("a: b", Some(Box::new(Layer("b", Some(Box::new(Layer("c", None)))))));
+        assert_eq!(chain(&error), "a: b: c");
+    }
 }

@@ -158,22 +158,6 @@ fn configuration_faults(faults: &Faults) -> Vec<Finding> {
     faults.0.iter().map(finding).collect()
 }
 
-/// An error with all its causes, in one line.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let next = error.to_string();
-        // Some libraries print their cause themselves.
-        if !text.contains(&next) {
-            text.push_str(": ");
-            text.push_str(&next);
-        }
-        cause = error.source();
-    }
-    text
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -197,14 +181,5 @@ mod tests {
             let report = Report { live: Some(false), findings: verdicts.iter().map(finding).collect() };
             assert_eq!(report.finish().unwrap(), code);
         }
-    }
-
-    #[test]
-    fn a_cause_that_was_already_told_is_not_told_again() {
-        #[derive(Debug, thiserror::Error)]
-        #[error("{0}")]
-        struct Layer(&'static str, #[source] Option<Box<Layer>>);
-        let error = Layer("a: b", Some(Box::new(Layer("b", Some(Box::new(Layer("c", None)))))));
-        assert_eq!(chain(&error), "a: b: c");
     }
 }

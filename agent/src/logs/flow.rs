@@ -302,9 +302,11 @@ mod tests {
             kinds in prop::collection::vec(any::<u8>(), 1..60), crash in 0_usize..120
         ) {
             let log = log(&kinds);
-            let whole: String = log.iter().map(|record| {
-                format!("{}{}", record.text, if record.ends { "\n" } else { "" })
-            }).collect();
+            let mut whole = String::new();
+            for record in &log {
+                whole.push_str(&record.text);
+                whole.push_str(if record.ends { "\n" } else { "" });
+            }
             // What was closed before the crash is in the spool; the rest is read again.
             let before = feed(&log, Cursor::default(), crash, false);
             let cursor = before.last().map_or(Cursor::default(), |closed| closed.cursor);

@@ -4,10 +4,11 @@ use std::time::{Duration, SystemTime};
 
 use aws_config::SdkConfig;
 
-use super::{Finding, Verdict, chain};
+use super::{Finding, Verdict};
 use crate::aws::probe::{self, Unreachable, Welcome};
 use crate::config::Config;
 use crate::config::identity::{Identity, Origin, environment_region};
+use crate::telemetry::chain;
 use crate::{aws, imds, telemetry};
 
 /// A signature is refused when the clocks are further apart.

@@ -10,11 +10,12 @@ use bollard::query_parameters::ListContainersOptions;
 use bollard::{API_DEFAULT_VERSION, Docker};
 use rustix::fs::{Access, access};
 
+use super::Finding;
 use super::containers::{self, Logging};
 use super::user::{group_name, user, user_name};
-use super::{Finding, chain};
 use crate::config::Config;
 use crate::logs::Container;
+use crate::telemetry::chain;
 
 const WHAT: &str = "docker";
 
