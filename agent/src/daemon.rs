@@ -11,6 +11,7 @@ pub mod supervise;
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -90,7 +91,12 @@ pub async fn run(
     start: Start<impl Fn() -> Result<Config, Faults>>,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let identity = identity(&start.config, start.local.is_some()).await;
+    let mut shutdown = pin!(shutdown);
+    let identity = tokio::select! {
+        identity = identity(&start.config, start.local.is_some()) => identity,
+        // A metadata service that keeps silent takes longer than a stop may.
+        () = &mut shutdown => return Ok(()),
+    };
     if let Some(directory) = start.local.clone() {
         let sink = Directory::new(&directory, true);
         return run_into(sink, directory.join(".spool"), start, identity, shutdown).await;

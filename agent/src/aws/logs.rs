@@ -39,10 +39,14 @@ impl CloudWatchLogs {
     async fn limit_retention(&self, group: &str, made: bool) {
         {
             let mut looked_at = self.looked_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            if looked_at.iter().any(|known| known == group) {
+            let known = looked_at.iter().any(|known| known == group);
+            // One that was deleted meanwhile, and that we have just made again, is a new one.
+            if known && !made {
                 return;
             }
-            looked_at.push(group.to_owned());
+            if !known {
+                looked_at.push(group.to_owned());
+            }
         }
         if !made {
             let answer =

@@ -42,9 +42,11 @@ pub async fn run(
     let id = &found.container.id;
     let mut seen = [Dedup::new(cursor.stdout), Dedup::new(cursor.stderr)];
     loop {
-        let since_ns = seen.iter().map(Dedup::since_ns).min().flatten().unwrap_or_default();
+        // A pipe that never said anything must not have the whole log read again for it.
+        let since_ns = seen.iter().filter_map(Dedup::since_ns).min().unwrap_or_default();
         let mut log = Box::pin(engine.log(id, since_ns.div_euclid(1_000_000_000)));
         let mut again = LOOK_AGAIN;
+        let newest = seen.each_ref().map(Dedup::end);
         while let Some(frame) = log.next().await {
             match frame {
                 Ok(frame) => {
@@ -69,7 +71,9 @@ pub async fn run(
                 }
             }
         }
-        if again == RETRY {
+        // The `local` driver may end its stream ahead of the last lines of a container that ended:
+        // one that brought something is asked once more, soon.
+        if again == RETRY || seen.each_ref().map(Dedup::end) != newest {
             sleep(RETRY).await;
         } else {
             drop(timeout(again, started.notified()).await);

@@ -160,12 +160,29 @@ impl Logs {
                     source.started_again();
                 }
             }
-            Command::Reload(settings) => {
-                self.settings = *settings;
-                for source in self.sources.values_mut() {
-                    self.settings.redirect(source);
+            Command::Reload(settings) => self.reload(*settings),
+        }
+    }
+
+    /// Lines go where the settings now say: elsewhere, nowhere any more, or here again.
+    fn reload(&mut self, settings: Settings) {
+        self.settings = settings;
+        let now = self.now();
+        let mut again = Vec::new();
+        for (id, source) in &mut self.sources {
+            let container = &source.found.container;
+            if self.settings.selection.choose(container, &self.settings.instance_id).is_none() {
+                if let Some(cursor) = source.leave_out(&mut self.settings.finisher, now) {
+                    self.cursors.insert(id.clone(), cursor);
                 }
+            } else if matches!(source.log, Log::None) && !source.removed {
+                again.push(id.clone());
+            } else {
+                self.settings.redirect(source);
             }
+        }
+        for source in again.iter().filter_map(|id| self.sources.remove(id)).collect::<Vec<_>>() {
+            self.found(source.found, source.engine);
         }
     }
 
@@ -183,8 +200,10 @@ impl Logs {
             return debug!("container {} was never started: nothing to read yet", found.container.name);
         }
         let destination = self.settings.selection.choose(&found.container, &self.settings.instance_id);
-        let cursor = self.cursors.remove(&id).unwrap_or_default();
-        let log = match (Way::of(&found, destination.is_some()), engine) {
+        // What is left out may be wanted again: it goes on there then.
+        let known = if destination.is_some() { self.cursors.remove(&id) } else { None };
+        let cursor = known.unwrap_or_default();
+        let log = match (Way::of(&found, destination.is_some()), engine.clone()) {
             (Way::File(path), _) => source::open(path, &found, &cursor, self.watcher.as_mut()),
             (Way::Api, Some(engine)) => {
                 info!(
@@ -199,7 +218,7 @@ impl Logs {
             (Way::Api | Way::None, _) => Log::None,
         };
         let flow = destination.map(|to| Flow::new(to, self.settings.multiline, cursor));
-        self.sources.insert(id, Source::new(found, flow, log));
+        self.sources.insert(id, Source::new(found, engine, flow, log));
     }
 
     fn listed(&mut self, known: &HashSet<String>) {
@@ -222,7 +241,8 @@ impl Logs {
     fn piece(&mut self, piece: &Piece) {
         let now = self.now();
         self.counters.records.add(1);
-        if let Some(flow) = self.sources.get_mut(&piece.id).and_then(|source| source.flow.as_mut()) {
+        let read = self.sources.get_mut(&piece.id).filter(|source| matches!(source.log, Log::Api { .. }));
+        if let Some(flow) = read.and_then(|source| source.flow.as_mut()) {
             flow.record(&piece.record, piece.start, &mut self.settings.finisher, now);
         }
     }

@@ -8,7 +8,7 @@ use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
 use super::counters::Counters;
-use crate::docker::Found;
+use crate::docker::{Engine, Found};
 use crate::logs::Pipe;
 use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
@@ -22,6 +22,8 @@ use crate::telemetry::now_ns;
 #[derive(Debug)]
 pub(super) struct Source {
     pub(super) found: Found,
+    /// Where to ask for its log, if that is no file.
+    pub(super) engine: Option<Engine>,
     /// `None`: its lines are not wanted.
     pub(super) flow: Option<Flow>,
     pub(super) log: Log,
@@ -111,8 +113,22 @@ pub(super) fn open(path: &Path, found: &Found, cursor: &Cursor, watcher: Option<
 
 impl Source {
     /// A container that is there.
-    pub(super) fn new(found: Found, flow: Option<Flow>, log: Log) -> Self {
-        Self { found, flow, log, removed: false, said: None }
+    pub(super) fn new(found: Found, engine: Option<Engine>, flow: Option<Flow>, log: Log) -> Self {
+        Self { found, engine, flow, log, removed: false, said: None }
+    }
+
+    /// Stops reading, as the configuration now says; what was read still leaves. Gives the place
+    /// where to go on when it is wanted again; none if it was not read anyway.
+    pub(super) fn leave_out(&mut self, finisher: &mut Finisher, now: Now) -> Option<Cursor> {
+        match std::mem::replace(&mut self.log, Log::None) {
+            Log::None => return None,
+            Log::Api { reader, .. } => reader.abort(),
+            Log::File(_) => {}
+        }
+        info!("container {} is left out from now on, as configured", self.found.container.name);
+        let flow = self.flow.as_mut()?;
+        flow.finish(finisher, now);
+        Some(flow.place())
     }
 
     /// Reads once, and gives how many bytes that were.
@@ -159,7 +175,11 @@ impl Source {
                 progress.bytes
             }
             Err(error) => {
-                say_once(&mut self.said, format!("cannot read the log of container {name}: {error}"));
+                let path = self.found.log_path.as_deref().unwrap_or(Path::new("")).display();
+                let words = format!(
+                    "cannot read the log of container {name} at {path}: {error}; its lines do not leave this host"
+                );
+                say_once(&mut self.said, words);
                 0
             }
         }

@@ -180,7 +180,7 @@ impl Flow {
     }
 
     /// Where to read on if everything that left so far, and nothing else, is done.
-    fn place(&self) -> Cursor {
+    pub fn place(&self) -> Cursor {
         let place = |pipe| {
             // What is held is older than what is still being joined.
             self.assembler.open_since(pipe).or(self.joiner.open_since(pipe)).or(self.out.end.get(pipe))
