@@ -6,7 +6,7 @@ use std::net::SocketAddr;
 
 use super::{Options, Places};
 use crate::cli::output;
-use crate::sample::{MAX_FILES, MAX_SIZE, Tally};
+use crate::sample::{MAX_FILES, Tally, max_size};
 
 /// Before the first line.
 pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr) -> String {
@@ -17,7 +17,7 @@ pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr)
     };
     let kept =
         if options.dir.is_some() { "the files stay" } else { "the files go too, --dir DIR keeps them" };
-    let size = MAX_SIZE / 1024;
+    let size = max_size(options.lines_per_second) / 1024;
     format!(
         "{title}
 
