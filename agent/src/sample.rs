@@ -28,20 +28,25 @@ use tokio::time::{MissedTickBehavior, interval};
 use container_log::{ContainerLog, Limits};
 use content::Entry;
 
-/// A log file is rotated at this size, `max-size` of the json-file driver: soon enough to be seen.
-pub const MAX_SIZE: u64 = 64 * 1024;
 /// So many files are kept, `max-file` of the json-file driver.
 pub const MAX_FILES: u32 = 3;
 
-/// Bytes of an entry on the average: by this, files live for a second at the least, however many lines
-/// are asked for. A reader on a slow disk is not to be outrun.
-const ENTRY_BYTES: u64 = 512;
+/// A log file is rotated at this size or later: soon enough to be seen.
+const LEAST_MAX_SIZE: u64 = 64 * 1024;
+/// A file has room for so many bytes of each entry of a second. That is half a second of them: however
+/// many are asked for, a reader on a slow disk is not outrun.
+const ENTRY_BYTES: u64 = 256;
 /// The clock of the traffic ticks no faster; from there on, several entries share a tick.
 const MOST_TICKS: u32 = 100;
 /// Connections at a time; more wait.
 const CONNECTIONS: usize = 64;
 /// Entries of answered requests on their way to the log.
 const ANSWERED: usize = 64;
+
+/// Bytes at which a log file is rotated, `max-size` of the json-file driver.
+pub fn max_size(entries_per_second: NonZeroU32) -> u64 {
+    LEAST_MAX_SIZE.max(u64::from(entries_per_second.get()) * ENTRY_BYTES)
+}
 
 /// How the backend behaves.
 #[derive(Debug, Clone)]
@@ -84,8 +89,7 @@ impl Backend {
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
         let listener =
             TcpListener::bind(address).await.map_err(|error| named(&error, &address.to_string()))?;
-        let max_size = MAX_SIZE.max(u64::from(settings.entries_per_second.get()) * ENTRY_BYTES / 2);
-        let limits = Limits { max_size, max_files: MAX_FILES };
+        let limits = Limits { max_size: max_size(settings.entries_per_second), max_files: MAX_FILES };
         let log = ContainerLog::open(&settings.log_path, limits)
             .map_err(|error| named(&error, &settings.log_path.display().to_string()))?;
         Ok(Self { settings, listener, log, tally: Tally::default() })

@@ -197,13 +197,14 @@ mod tests {
         let block = "\u{1b}[31m2026/01/26 19:45:10 [Recovery] 2026/01/26 - 19:45:10 panic recovered:\n\
             POST /tasks HTTP/1.1\r\nHost: api.example\r\nUser-Agent: probe\r\n\r\n\n\
             out of luck\n/src/tasks.go:31 (0x7a10f2)\n\tcreate: panic(\"out of luck\")\n\
-            /src/gin/context.go:185 (0x6f)\n\u{1b}[0m\n\
+            /src/gin/context.go:185 (0x6f)\n\tnext: c.handlers[c.index](c)\n\
+            /go/src/runtime/asm_arm64.s:1223 (0x7c)\n\u{1b}[0m\n\
             2026/01/26 19:45:11 next";
         let events = stderr(block);
         assert_eq!(events.len(), 2, "{events:#?}");
         assert!(
             events[0].starts_with("2026/01/26 19:45:10 [Recovery]")
-                && events[0].ends_with("context.go:185 (0x6f)")
+                && events[0].ends_with("asm_arm64.s:1223 (0x7c)")
         );
     }
 

@@ -103,7 +103,7 @@ mod tests {
         let line = |columns| access(&asked, columns, now).text;
         assert_eq!(
             line(Columns::Wide),
-            r#"[GIN] 2026/03/04 - 05:06:07 | 200 |     1.9503ms |        10.9.0.1 | GET      "/a?\"""#
+            r#"[GIN] 2026/03/04 - 05:06:07 | 200 |      1.9503ms |        10.9.0.1 | GET      "/a?\"""#
         );
         assert_eq!(
             line(Columns::Narrow),

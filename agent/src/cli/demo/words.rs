@@ -1,11 +1,12 @@
 //! What the demonstration says of itself: at its beginning what is simulated and what is real, at its
 //! end what became of the lines. Only texts.
 
+use std::cmp::Ordering;
 use std::net::SocketAddr;
 
 use super::{Options, Places};
 use crate::cli::output;
-use crate::sample::{MAX_FILES, MAX_SIZE, Tally};
+use crate::sample::{MAX_FILES, Tally, max_size};
 
 /// Before the first line.
 pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr) -> String {
@@ -16,7 +17,7 @@ pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr)
     };
     let kept =
         if options.dir.is_some() { "the files stay" } else { "the files go too, --dir DIR keeps them" };
-    let size = MAX_SIZE / 1024;
+    let size = max_size(options.lines_per_second) / 1024;
     format!(
         "{title}
 
@@ -49,16 +50,19 @@ What arrives, as it arrives:
 /// After the last line.
 pub(super) fn end(options: &Options, places: &Places, tally: Tally, events: u64, arrived: bool) -> String {
     let Tally { lines, entries, requests } = tally;
-    let verdict = match (arrived, events.checked_sub(entries)) {
-        (true, Some(0)) => "all of them, each once".to_owned(),
-        (true, Some(more)) => format!("all of them, and {more} that an earlier run had left"),
-        _ if options.dir.is_some() => {
-            format!(
-                "{} were still on their way: run it again with this --dir",
-                entries.saturating_sub(events)
-            )
+    let verdict = match (arrived, events.cmp(&entries)) {
+        (true, Ordering::Equal) => "all of them, each once".to_owned(),
+        (true, Ordering::Greater) if options.dir.is_some() => {
+            format!("all of them, and {} that an earlier run had left", events - entries)
         }
-        _ => format!("{} were still on their way when time was over", entries.saturating_sub(events)),
+        (true, Ordering::Greater) => format!("{} more than were printed", events - entries),
+        (true, Ordering::Less) => format!("{} are missing", entries - events),
+        (false, _) => {
+            let left = entries.saturating_sub(events);
+            let then =
+                if options.dir.is_some() { ": run it again with this --dir" } else { " when time was over" };
+            format!("{left} were still on their way{then}")
+        }
     };
     let files = if options.dir.is_some() {
         format!("{}\n  read     jq -r .message {0}", quoted(&places.shipped.display().to_string()))

@@ -66,7 +66,8 @@ impl Trace {
                 frame || head || text.is_empty() || indented || go_call(text)
             }
             Kind::Gin => {
-                let frame = text.contains(".go:") && text.contains(" (0x");
+                // The outermost frame of every goroutine is in the runtime's assembly.
+                let frame = (text.contains(".go:") || text.contains(".s:")) && text.contains(" (0x");
                 self.framed |= frame;
                 frame || head || text.is_empty() || indented
             }
