@@ -12,6 +12,14 @@ check:
 test FILTER='':
     cargo nextest run --workspace {{ FILTER }}
 
+# What shipping logs costs beside other ways, as a table: --quick for a trial, --seconds, --lines …
+bench-logs *ARGUMENTS:
+    cargo build --quiet --profile bench-fast --workspace --bins --locked
+    @# It runs in a container without a libc.
+    cargo rustc --quiet --profile bench-fast -p starttech-agent-tests --bin line-printer --locked -- -C target-feature=+crt-static
+    @# dockerd and its logs are root's.
+    $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="$PWD/target/bench-fast/starttech-agent" target/bench-fast/bench-logs {{ ARGUMENTS }}
+
 # Installs what the tests need.
 setup:
     tests/setup.sh

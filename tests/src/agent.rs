@@ -14,7 +14,7 @@ pub use build::binary;
 
 use crate::docker::{Dockerd, tail};
 use crate::endpoint::Endpoint;
-use crate::wait;
+use crate::{process, wait};
 
 /// How the agent is to be run.
 #[derive(Debug, Clone)]
@@ -244,33 +244,17 @@ impl Agent {
 
     /// The most memory it ever held, in KiB; only while it runs.
     pub fn rss_peak_kib(&self) -> u64 {
-        self.status_kib("VmHWM:")
+        process::rss_peak_kib(self.pid()).expect("it runs")
     }
 
     /// The memory it holds, in KiB; only while it runs.
     pub fn rss_kib(&self) -> u64 {
-        self.status_kib("VmRSS:")
-    }
-
-    fn status_kib(&self, field: &str) -> u64 {
-        let status = self.proc("status");
-        let line = status.lines().find_map(|line| line.strip_prefix(field));
-        let value = line.and_then(|line| line.split_whitespace().next()?.parse().ok());
-        value.unwrap_or_else(|| panic!("no {field} in {status:?}"))
+        process::rss_kib(self.pid()).expect("it runs")
     }
 
     /// The processor time it took so far, in seconds; only while it runs.
     pub fn cpu_seconds(&self) -> f64 {
-        let stat = self.proc("stat");
-        // The name in parentheses may hold anything; user and system time are 12 and 13 behind it.
-        let (_, behind) = stat.rsplit_once(") ").expect("a name in parentheses");
-        let ticks: u32 = behind.split(' ').skip(11).take(2).filter_map(|tick| tick.parse::<u32>().ok()).sum();
-        f64::from(ticks) / f64::from(u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100))
-    }
-
-    fn proc(&self, file: &str) -> String {
-        let path = format!("/proc/{}/{file}", self.pid());
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("cannot read {path}: {error}"))
+        process::cpu_seconds(self.pid()).expect("it runs")
     }
 }
 

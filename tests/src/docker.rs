@@ -170,7 +170,14 @@ impl Dockerd {
         self.run(&Run { name, script, ..Run::default() })
     }
 
-    fn client(&self) -> Command {
+    /// The daemon's processes at this moment: itself, its containerd and the shim of each container.
+    pub fn processes(&self) -> Vec<u32> {
+        let programs: [&[u8]; 3] = [b"dockerd", b"containerd", b"containerd-shim-runc-v2"];
+        let found = leftovers::processes_of(&self.root, &programs);
+        found.into_iter().map(|pid| pid.as_raw_nonzero().get().cast_unsigned()).collect()
+    }
+
+    pub(crate) fn client(&self) -> Command {
         let mut command = Command::new("docker");
         command.env("DOCKER_HOST", self.socket_url()).env("DOCKER_CONFIG", self.root.join("client"));
         command

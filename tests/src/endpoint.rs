@@ -37,7 +37,7 @@ pub use operation::Operation;
 pub use put::{MAX_BYTES, MAX_EVENTS, MAX_SPAN_MS, NEWEST_MS, OLDEST_MS, OVERHEAD};
 pub use store::{Breach, Event, Totals};
 
-use account::Search;
+pub(crate) use account::Search;
 use clock::Clock;
 use fault::{Faults, Rule};
 use serve::Command;

@@ -7,15 +7,18 @@
 //! - [`stream`]: what of one container has arrived there.
 //! - [`agent`]: the binary, its configuration, its log and its footprint.
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
+//! - [`bench`]: what shipping costs, beside what other ways cost.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
 
 pub mod agent;
+pub mod bench;
 pub mod client;
 pub mod docker;
 pub mod emulator;
 pub mod endpoint;
 pub mod http;
 pub mod port;
+pub mod process;
 pub mod stream;
 pub mod tidy;
 pub mod wait;

@@ -56,8 +56,10 @@ pub(crate) fn kill(root: &Path, programs: &[&[u8]]) {
     }
 }
 
+/// These programs where their arguments name the root.
+///
 /// A dead process that nobody has asked after yet has no arguments left, so it is not among these.
-fn processes_of(root: &Path, programs: &[&[u8]]) -> Vec<Pid> {
+pub(crate) fn processes_of(root: &Path, programs: &[&[u8]]) -> Vec<Pid> {
     // The root's own name: it is in every path below it, and the name of the namespace in containerd.
     let Some(needle) = root.file_name().map(OsStrExt::as_bytes) else { return Vec::new() };
     let entries = fs::read_dir("/proc").into_iter().flatten().flatten();

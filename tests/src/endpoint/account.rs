@@ -4,7 +4,7 @@
 //! Pure: bytes and a time in, counts out.
 
 use memchr::memmem::Finder;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// Numbers above this are taken for an accident: the set of seen numbers is a bit for each.
 const HIGHEST_NUMBER: u64 = 1 << 28;
@@ -56,7 +56,7 @@ pub struct Account {
 }
 
 /// An [`Account`] at one moment, as the binary prints it.
-#[derive(Debug, Clone, PartialEq, Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Summary {
     /// Lines that arrived.
     pub lines: u64,
@@ -178,7 +178,7 @@ struct Latency {
 }
 
 /// A histogram's summary in milliseconds.
-#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct LatencySummary {
     /// Lines that carried a stamp.
     pub count: u64,
