@@ -188,8 +188,8 @@ mod tests {
             goroutine 1 [running]:\nmain.(*store).save(0x0, {0xc0001, 0x3})\n\t/app/store.go:41 +0x1d\n\
             main.main()\n\t/app/main.go:12 +0x25\nexit status 2";
         assert_eq!(stderr(panic), [panic]);
-        let then = format!("{panic}\n2026/01/26 19:45:10 starting again\nplain");
-        assert_eq!(stderr(&then), [panic, "2026/01/26 19:45:10 starting again", "plain"]);
+        let then = format!("{panic}\n2026/01/26 19:45:10 starting again (pid 7)\nplain");
+        assert_eq!(stderr(&then), [panic, "2026/01/26 19:45:10 starting again (pid 7)", "plain"]);
     }
 
     #[test]

@@ -96,7 +96,7 @@ impl Trace {
 
 /// `main.(*store).save(0x0, …)`, `exit status 2`, and what the runtime prints between.
 fn go_call(text: &str) -> bool {
-    (text.ends_with(')') && text.contains('(') && !text.starts_with('['))
+    (text.ends_with(')') && text.contains('(') && !text.starts_with('[') && !begins_a_record(text))
         || ["exit status ", "[signal ", "panic: ", "...", "runtime: ", "runtime stack:"]
             .iter()
             .any(|start| text.starts_with(start))
