@@ -122,10 +122,12 @@ fn check_says_what_is_missing_by_its_exit_code() {
     let absent = good().with_variable("STARTTECH_DOCKER_SOCKET", "unix:///nonexistent/docker.sock");
     let (code, said) = check(absent, &[]);
     assert!(code == Some(1) && said.contains("/nonexistent/docker.sock"), "{said}");
-    endpoint.inject(Operation::PutLogEvents, Fault::AccessDenied, None);
-    endpoint.inject(Operation::CreateLogStream, Fault::AccessDenied, None);
+    let nowhere = good().with_variable("AWS_ENDPOINT_URL", "http://127.0.0.1:1");
+    let (code, said) = check(nowhere, &[]);
+    assert!(code == Some(1) && said.contains("127.0.0.1:1"), "{said}");
+    endpoint.inject(Operation::DescribeLogGroups, Fault::ExpiredToken, None);
     let (code, said) = check(good(), &[]);
-    assert!(code == Some(1) && said.contains("logs:CreateLogStream"), "{said}");
+    assert!(code == Some(1) && said.contains("ExpiredToken"), "{said}");
 }
 
 #[test]
@@ -146,7 +148,8 @@ fn a_log_that_cannot_be_read_is_named_and_holds_nobody_up() {
         endpoint.stream(GROUP, "/web/").await_distinct(&mut agent, number);
     }
     let said = agent.log();
-    let errors: Vec<_> = said.lines().filter(|line| line.contains("container broken")).collect();
+    let errors: Vec<_> =
+        said.lines().filter(|line| line.contains("cannot read the log of container broken")).collect();
     assert_eq!(errors.len(), 1, "once, not at every look: {said}");
     assert!(errors[0].contains(&*log.to_string_lossy()), "{errors:?}");
 

@@ -124,6 +124,33 @@ fn repeats_only_what_was_in_flight(events: &[Event], kills: usize) {
     assert!(jumps <= kills, "{jumps} repetitions after {kills} kills");
 }
 
+/// Docker hands a long line on in pieces; a stop between two of them must not make two lines of it.
+#[test]
+fn a_line_that_is_under_way_at_a_stop_arrives_in_one() {
+    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
+    let script = "awk 'BEGIN { while (i++ < 20000) printf \"x\" }'; \
+                  while [ ! -e /tmp/go ]; do sleep 0.05; done; echo rest; echo n=2";
+    let containers =
+        DRIVERS.map(|name| docker.run(&Run { name, script, log_driver: Some(name), ..Run::default() }));
+    for container in &containers {
+        wait::until(LIMIT, "the first piece in Docker's log", || container.logs().len() >= 16_384);
+        container.exec("echo n=1 >/proc/1/fd/2");
+        endpoint.stream(GROUP, container.short_id()).await_distinct(&mut agent, 1);
+    }
+    agent.stop(STOP);
+    agent.start_again();
+    let line = format!("{}rest", "x".repeat(20_000));
+    for container in &containers {
+        container.exec("echo >/tmp/go");
+        let stream = endpoint.stream(GROUP, container.short_id());
+        stream.await_distinct(&mut agent, 2);
+        let lengths: Vec<_> = stream.messages().iter().map(String::len).collect();
+        assert!(stream.messages() == ["n=1", line.as_str(), "n=2"], "{lengths:?}");
+    }
+    agent.stop(STOP);
+}
+
 #[test]
 fn rotation_while_nobody_looks_loses_nothing() {
     let (endpoint, docker) = (Endpoint::start(), Dockerd::start());

@@ -56,4 +56,5 @@ fn a_stop_does_not_wait_for_the_metadata_service() {
     let asked = Instant::now();
     agent.stop(STOP);
     assert!(asked.elapsed() <= STOP, "{:?}", asked.elapsed());
+    assert!(!agent.log().contains("this host is"), "it was waited for: {}", agent.log());
 }

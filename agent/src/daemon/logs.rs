@@ -126,7 +126,7 @@ impl Logs {
         let now = self.now();
         for source in self.sources.values_mut() {
             if let Some(flow) = &mut source.flow {
-                flow.finish(&mut self.settings.finisher, now);
+                flow.pause(&mut self.settings.finisher, now);
             }
         }
         self.write(&stop).await

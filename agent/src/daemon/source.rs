@@ -127,7 +127,7 @@ impl Source {
         }
         info!("container {} is left out from now on, as configured", self.found.container.name);
         let flow = self.flow.as_mut()?;
-        flow.finish(finisher, now);
+        flow.pause(finisher, now);
         Some(flow.place())
     }
 

@@ -127,6 +127,13 @@ impl Flow {
         self.close();
     }
 
+    /// Emits what is held and closes the batch, for reading goes on later, in this run or the next:
+    /// a line that is not complete yet is read again then, and arrives in one.
+    pub fn pause(&mut self, finisher: &mut Finisher, now: Now) {
+        self.release(finisher, now, Assembler::flush);
+        self.close();
+    }
+
     /// Closes the batch, if there is anything in it.
     pub fn close(&mut self) {
         let place = self.place();
