@@ -17,7 +17,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use log::{error, info, warn};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
@@ -92,6 +92,8 @@ pub async fn run(
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let mut shutdown = pin!(shutdown);
+    // Before anything takes time: without a listener, SIGHUP ends the process.
+    let hangups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
     let identity = tokio::select! {
         identity = identity(&start.config, start.local.is_some()) => identity,
         // A metadata service that keeps silent takes longer than a stop may.
@@ -99,7 +101,7 @@ pub async fn run(
     };
     if let Some(directory) = start.local.clone() {
         let sink = Directory::new(&directory, true);
-        return run_into(sink, directory.join(".spool"), start, identity, shutdown).await;
+        return run_into(sink, directory.join(".spool"), start, identity, hangups, shutdown).await;
     }
     info!(
         "this host is {} ({}), region {} ({})",
@@ -108,7 +110,7 @@ pub async fn run(
     let sdk = aws::sdk_config(&identity.region).await;
     let sink = aws::logs::CloudWatchLogs::new(&sdk, start.config.logs.retention_days);
     let directory = start.config.spool.directory.clone();
-    Box::pin(run_into(sink, directory, start, identity, shutdown)).await
+    Box::pin(run_into(sink, directory, start, identity, hangups, shutdown)).await
 }
 
 async fn run_into(
@@ -116,6 +118,7 @@ async fn run_into(
     spool_directory: PathBuf,
     start: Start<impl Fn() -> Result<Config, Faults>>,
     identity: Identity,
+    hangups: Signal,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let Start { config, reload, containers, .. } = start;
@@ -160,7 +163,7 @@ async fn run_into(
     let ended = tokio::select! {
         error = tasks.first_end() => Some(error),
         () = attend(&counters, &spool) => None,
-        () = reload_on_hangup(&commands, &identity, reload) => None,
+        () = reload_on_hangup(hangups, &commands, &identity, reload) => None,
         () = shutdown => None,
     };
     systemd::stopping();
@@ -191,17 +194,11 @@ async fn attend(counters: &Counters, spool: &Spool) {
 
 /// Reads the configuration again at SIGHUP; a bad one is refused and the old one stays.
 async fn reload_on_hangup(
+    mut hangups: Signal,
     commands: &mpsc::Sender<Command>,
     identity: &Identity,
     reload: impl Fn() -> Result<Config, Faults>,
 ) {
-    let mut hangups = match signal(SignalKind::hangup()) {
-        Ok(hangups) => hangups,
-        Err(error) => {
-            warn!("cannot listen for SIGHUP ({error}): restart to change the configuration");
-            return std::future::pending().await;
-        }
-    };
     while hangups.recv().await.is_some() {
         systemd::reloading();
         match reload()
@@ -214,7 +211,8 @@ async fn reload_on_hangup(
                     return;
                 }
                 info!(
-                    "the configuration was read again; docker.*, host.*, region and spool.* need a restart"
+                    "the configuration was read again; docker.*, host.*, region, spool.*, logs.multiline and \
+                     logs.retention_days need a restart"
                 );
             }
             Err(faults) => error!("the configuration was not changed: {faults:#}"),

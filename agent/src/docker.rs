@@ -41,7 +41,12 @@ impl DockerError {
 
     /// The log driver cannot be read back.
     pub fn is_unreadable(&self) -> bool {
-        matches!(self.source, Error::DockerResponseServerError { status_code: 500 | 501, .. })
+        match &self.source {
+            Error::DockerResponseServerError { status_code, message } => {
+                *status_code == 501 || message.contains("does not support reading")
+            }
+            _ => false,
+        }
     }
 }
 

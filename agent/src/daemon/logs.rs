@@ -29,6 +29,8 @@ use crate::telemetry::now_ms;
 
 /// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
 const POLL: Duration = Duration::from_millis(200);
+/// How often a log that could not be opened is tried again.
+const OPEN_AGAIN: Duration = Duration::from_mins(1);
 /// Memory of all open batches together, at most, in bytes: the biggest is closed above it.
 const OPEN_BYTES: usize = 4 << 20;
 /// Pieces of API logs on their way: 16 KiB each at most.
@@ -100,7 +102,7 @@ impl Logs {
         mut commands: mpsc::Receiver<Command>,
         stop: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut poll = Instant::now();
+        let (mut poll, mut opened) = (Instant::now(), Instant::now());
         let mut busy = false;
         loop {
             let deadline = if busy { Instant::now() } else { self.deadline(poll + POLL) };
@@ -114,6 +116,10 @@ impl Logs {
                     if busy || poll + POLL <= Instant::now() {
                         poll = Instant::now();
                         busy = self.read();
+                    }
+                    if opened + OPEN_AGAIN <= Instant::now() {
+                        opened = Instant::now();
+                        self.open_again();
                     }
                     self.tick();
                 }
@@ -168,27 +174,40 @@ impl Logs {
     fn reload(&mut self, settings: Settings) {
         self.settings = settings;
         let now = self.now();
-        let mut again = Vec::new();
         for (id, source) in &mut self.sources {
             let container = &source.found.container;
             if self.settings.selection.choose(container, &self.settings.instance_id).is_none() {
                 if let Some(cursor) = source.leave_out(&mut self.settings.finisher, now) {
                     self.cursors.insert(id.clone(), cursor);
                 }
-            } else if matches!(source.log, Log::None) && !source.removed {
-                again.push(id.clone());
             } else {
                 self.settings.redirect(source);
             }
         }
-        for source in again.iter().filter_map(|id| self.sources.remove(id)).collect::<Vec<_>>() {
+        let settings = &self.settings;
+        let wanted =
+            |source: &Source| settings.selection.choose(&source.found.container, &settings.instance_id);
+        let unread = |source: &Source| matches!(source.log, Log::None | Log::Unreadable) && !source.removed;
+        let again = self.sources.extract_if(|_, source| unread(source) && wanted(source).is_some());
+        for (_, source) in again.collect::<Vec<_>>() {
+            self.found(source.found, source.engine);
+        }
+    }
+
+    /// Tries those logs again that could not be opened.
+    fn open_again(&mut self) {
+        let again =
+            self.sources.extract_if(|_, source| matches!(source.log, Log::Unreadable) && !source.removed);
+        for (_, source) in again.collect::<Vec<_>>() {
             self.found(source.found, source.engine);
         }
     }
 
     fn found(&mut self, found: Found, engine: Option<Engine>) {
         let id = found.container.id.clone();
-        if let Some(source) = self.sources.get_mut(&id) {
+        if let Some(source) =
+            self.sources.get_mut(&id).filter(|source| !matches!(source.log, Log::Unreadable))
+        {
             source.started_again();
             if source.found.container.name != found.container.name {
                 source.found.container.name = found.container.name;
@@ -217,6 +236,9 @@ impl Logs {
             }
             (Way::Api | Way::None, _) => Log::None,
         };
+        if matches!(log, Log::Unreadable) {
+            self.cursors.insert(id.clone(), cursor);
+        }
         let flow = destination.map(|to| Flow::new(to, self.settings.multiline, cursor));
         self.sources.insert(id, Source::new(found, engine, flow, log));
     }

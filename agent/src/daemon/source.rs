@@ -44,6 +44,8 @@ pub(super) enum Log {
         /// Tells whether it is still at work.
         reader: AbortHandle,
     },
+    /// Its file cannot be opened; that is tried again now and then.
+    Unreadable,
     None,
 }
 
@@ -98,11 +100,11 @@ pub(super) fn open(path: &Path, found: &Found, cursor: &Cursor, watcher: Option<
         }
         Err(error) => {
             error!(
-                "cannot read the log of container {name} at {}: {error}; its lines do not leave this host: \
-                 run the agent as root or with CAP_DAC_READ_SEARCH",
+                "cannot read the log of container {name} at {}: {error}; its lines do not leave this host; \
+                 run the agent as root or with CAP_DAC_READ_SEARCH. It is tried again every minute",
                 path.display()
             );
-            return Log::None;
+            return Log::Unreadable;
         }
     };
     if let Some(Err(error)) = watcher.map(|watcher| watcher.add(tail.directory())) {
@@ -121,7 +123,7 @@ impl Source {
     /// where to go on when it is wanted again; none if it was not read anyway.
     pub(super) fn leave_out(&mut self, finisher: &mut Finisher, now: Now) -> Option<Cursor> {
         match std::mem::replace(&mut self.log, Log::None) {
-            Log::None => return None,
+            Log::None | Log::Unreadable => return None,
             Log::Api { reader, .. } => reader.abort(),
             Log::File(_) => {}
         }
