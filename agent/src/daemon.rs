@@ -19,7 +19,7 @@ use anyhow::Context;
 use log::{error, info, warn};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::mpsc;
-use tokio::time::{MissedTickBehavior, interval, timeout};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
 use crate::config::identity::environment_region;
@@ -38,6 +38,8 @@ use supervise::Supervisor;
 const COMMANDS: usize = 64;
 /// How often the service manager is told what is going on.
 const STATUS: Duration = Duration::from_secs(10);
+/// So long an instance's metadata service is waited for: below systemd's limit for a start.
+const METADATA: Duration = Duration::from_secs(45);
 /// A stop takes no longer: what is not delivered by then is in the spool.
 const STOP: Duration = Duration::from_millis(1900);
 
@@ -231,9 +233,34 @@ fn settings(config: &Config, identity: &Identity) -> anyhow::Result<logs::Settin
         instance_id: identity.instance_id.clone(),
         multiline: config.logs.multiline,
         flush: config.logs.flush,
-        retention_days: config.logs.retention_days,
         finisher: Finisher::new(FinisherSettings { structure: config.logs.structure, redactor, drop }),
     })
+}
+
+/// On an instance the agent may start before the network: a wrong name and region would stay for
+/// the whole run, so the service is asked for a while.
+async fn ask_metadata() -> Option<imds::Identity> {
+    let deadline = Instant::now() + METADATA;
+    loop {
+        match imds::identity(aws::http_client()).await {
+            Ok(identity) => return Some(identity),
+            Err(error) if imds::on_instance() && error.may_pass() => {
+                if Instant::now() > deadline {
+                    warn!(
+                        "this is an EC2 instance, but its metadata service does not answer: {}; the host's name and \
+                         the default region are used until a restart",
+                        telemetry::chain(&error)
+                    );
+                    return None;
+                }
+                sleep(Duration::from_secs(1)).await;
+            }
+            Err(error) => {
+                info!("not on EC2, or without its metadata service: {}", telemetry::chain(&error));
+                return None;
+            }
+        }
+    }
 }
 
 /// Which host this is. The metadata service is asked only if it can add something, and never in
@@ -241,13 +268,7 @@ fn settings(config: &Config, identity: &Identity) -> anyhow::Result<logs::Settin
 async fn identity(config: &Config, local: bool) -> Identity {
     let region = environment_region(|name| std::env::var(name).ok());
     let metadata = if !local && Identity::needs_metadata(config, region.as_deref()) {
-        match imds::identity(aws::http_client()).await {
-            Ok(identity) => Some(identity),
-            Err(error) => {
-                info!("not on EC2, or without its metadata service: {}", telemetry::chain(&error));
-                None
-            }
-        }
+        ask_metadata().await
     } else {
         None
     };

@@ -51,6 +51,21 @@ pub enum Error {
     Malformed(#[source] serde_json::Error),
 }
 
+impl Error {
+    /// It may be the network that is not up yet.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Silent(_))
+    }
+}
+
+/// Whether the hardware says that this is an EC2 instance: Nitro by its vendor, Xen (t2) by its
+/// BIOS. <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/identify_ec2_instances.html>
+pub fn on_instance() -> bool {
+    let says =
+        |path, word| std::fs::read_to_string(path).is_ok_and(|text| text.to_lowercase().contains(word));
+    says("/sys/class/dmi/id/sys_vendor", "amazon ec2") || says("/sys/class/dmi/id/bios_version", "amazon")
+}
+
 /// Asks the service. Honours `AWS_EC2_METADATA_SERVICE_ENDPOINT` and `AWS_EC2_METADATA_DISABLED`.
 pub async fn identity(http: SharedHttpClient) -> Result<Identity, Error> {
     if std::env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true")) {

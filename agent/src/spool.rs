@@ -17,10 +17,12 @@
 mod entry;
 mod recover;
 mod room;
+mod state;
 
-use std::collections::{BTreeMap, HashMap, VecDeque};
-use std::fs::{self, File};
+use std::collections::HashMap;
+use std::fs::{self, File, Permissions};
 use std::io;
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -31,6 +33,7 @@ use crate::logs::batch::Finished;
 use crate::logs::cursor::Cursor;
 use crate::logs::{Destination, Outgoing};
 pub use entry::Header;
+use state::State;
 
 /// The directory, and what is in it.
 #[derive(Debug)]
@@ -72,32 +75,6 @@ pub enum SpoolError {
     },
 }
 
-#[derive(Debug, Default)]
-struct State {
-    queues: BTreeMap<Destination, Queue>,
-    bytes: u64,
-    next: u64,
-    /// Of each container, the newest batch that was delivered: an older one must not set the
-    /// cursor back.
-    delivered: HashMap<String, u64>,
-}
-
-#[derive(Debug, Default)]
-struct Queue {
-    entries: VecDeque<Queued>,
-    in_flight: bool,
-}
-
-#[derive(Debug)]
-struct Queued {
-    number: u64,
-    bytes: u64,
-    /// Stands for batches that were given up: see [`room`].
-    marker: bool,
-    /// A batch that could not be written, and is kept in memory: the disk is full.
-    unwritten: Option<(Header, Bytes)>,
-}
-
 /// A batch that was taken to be sent. Give it back by [`Spool::delivered`] or [`Spool::release`].
 #[derive(Debug)]
 pub struct Taken {
@@ -112,7 +89,7 @@ impl Spool {
     pub fn open(directory: &Path, max_bytes: u64) -> Result<(Self, Recovered), SpoolError> {
         let failed = |source| SpoolError::Directory { path: directory.to_owned(), source };
         for part in ["", "cursors", "quarantine"] {
-            fs::create_dir_all(directory.join(part)).map_err(failed)?;
+            make_private(&directory.join(part)).map_err(failed)?;
         }
         let lock = File::create(directory.join("lock")).map_err(failed)?;
         match lock.try_lock() {
@@ -158,10 +135,16 @@ impl Spool {
             body_crc: crc32fast::hash(&batch.body),
             gap: None,
         };
-        let dropped = self.make_room(header.body_bytes);
+        if self.state().containers.get(container).is_some_and(|standing| standing.unwritten > 0) {
+            // Its cursor would pass a batch that a crash takes away.
+            let error = io::Error::other("an earlier batch of this container waits in memory");
+            return Err((error, Box::new((header, Bytes::from(batch.body)))));
+        }
+        let dropped = self.make_room(on_disk(header.body_bytes + entry::HEADER_BYTES));
         match entry::write(&self.path(number), &header, &batch.body) {
             Ok(bytes) => {
-                self.enqueue(&header, Queued { number, bytes, marker: false, unwritten: None });
+                self.state().enqueue(&header, on_disk(bytes), None);
+                self.changed.send_replace(());
                 Ok(dropped)
             }
             Err(error) => Err((error, Box::new((header, Bytes::from(batch.body))))),
@@ -171,30 +154,21 @@ impl Spool {
     /// Keeps a batch in memory that could not be written; it is sent in its turn. The caller
     /// keeps their number small by not reading on before they are gone.
     pub fn keep(&self, header: &Header, body: Bytes) {
-        let queued = Queued {
-            number: header.number,
-            bytes: 0,
-            marker: false,
-            unwritten: Some((header.clone(), body)),
-        };
-        self.enqueue(header, queued);
+        self.state().enqueue(header, 0, Some(Box::new((header.clone(), body))));
+        self.changed.send_replace(());
     }
 
     /// How many batches are kept in memory.
     pub fn unwritten(&self) -> usize {
-        self.state()
-            .queues
-            .values()
-            .flat_map(|queue| &queue.entries)
-            .filter(|e| e.unwritten.is_some())
-            .count()
+        self.state().containers.values().map(|standing| standing.unwritten).sum()
     }
 
     /// Claims the stream with the oldest batch, of those that are `wanted` and have none in
     /// flight, for [`Spool::take`].
     pub fn claim(&self, wanted: impl Fn(&Destination) -> bool) -> Option<Destination> {
         let mut state = self.state();
-        let waiting = state.queues.iter_mut().filter(|(to, queue)| !queue.in_flight && wanted(to));
+        let waiting =
+            state.queues.iter_mut().filter(|(to, queue)| !queue.in_flight && !queue.replacing && wanted(to));
         let oldest = waiting.filter_map(|(to, queue)| Some((queue.entries.front()?.number, to, queue)));
         let (_, destination, queue) = oldest.min_by_key(|(number, ..)| *number)?;
         queue.in_flight = true;
@@ -214,7 +188,7 @@ impl Spool {
                 return None;
             };
             let read = match unwritten {
-                Some(held) => Ok(held),
+                Some(held) => Ok(*held),
                 None => entry::read(&self.path(number)),
             };
             match read {
@@ -236,20 +210,15 @@ impl Spool {
     /// # Errors
     /// The cursor could not be moved: after a crash now, the batch would be sent again.
     pub fn delivered(&self, taken: &Taken) -> io::Result<()> {
-        let container = &taken.header.container;
-        let newest = self.state().delivered.get(container).is_none_or(|newest| *newest < taken.header.number);
-        let cursor = self.directory.join("cursors").join(container);
-        let result = if newest {
-            entry::into_cursor(&self.path(taken.header.number), &cursor, &taken.header)
+        let (header, path) = (&taken.header, self.path(taken.header.number));
+        let moved = if self.state().moves_on(header) {
+            entry::into_cursor(&path, &self.cursor(&header.container), header)
         } else {
-            fs::remove_file(self.path(taken.header.number))
+            fs::remove_file(path)
         };
-        if newest {
-            self.state().delivered.insert(container.clone(), taken.header.number);
-        }
-        self.forget(&taken.header.destination, taken.header.number);
-        self.release(&taken.header.destination);
-        result
+        self.forget(&header.destination, header.number);
+        self.release(&header.destination);
+        moved
     }
 
     /// Ends a claim. A batch that has not arrived stays the oldest of its stream.
@@ -265,26 +234,48 @@ impl Spool {
         self.changed.send_replace(());
     }
 
-    /// Sets a batch aside that the service will never take; its container's cursor moves on.
-    pub fn set_aside(&self, taken: &Taken, reason: &str) -> (PathBuf, String) {
-        let cursor = self.directory.join("cursors").join(&taken.header.container);
-        let header = Header { body_bytes: 0, body_crc: 0, ..taken.header.clone() };
-        // Without a cursor, the next start reads these lines again, and sets them aside again.
-        drop(entry::write(&cursor, &header, &[]));
-        self.forget(&taken.header.destination, taken.header.number);
-        self.release(&taken.header.destination);
-        quarantine(&self.directory, &number_name(taken.header.number), reason)
+    fn release_if_empty(&self, destination: &Destination) {
+        let mut state = self.state();
+        if state.queues.get(destination).is_some_and(|queue| queue.entries.is_empty() && !queue.in_flight) {
+            state.queues.remove(destination);
+        }
+        drop(state);
+        self.changed.send_replace(());
     }
 
-    /// Forgets the cursors of containers that are gone, unless something of theirs still waits.
-    pub fn forget_containers(&self, exists: impl Fn(&str) -> bool) -> io::Result<()> {
-        if !self.is_empty() {
-            return Ok(());
+    /// Sets a batch aside that the service will never take; its container's cursor moves on.
+    pub fn set_aside(&self, taken: &Taken, reason: &str) -> (PathBuf, String) {
+        let header = &taken.header;
+        if self.state().moves_on(header) {
+            let header = Header { body_bytes: 0, body_crc: 0, ..header.clone() };
+            // Without a cursor, the next start reads these lines again, and sets them aside again.
+            drop(entry::write(&self.cursor(&header.container), &header, &[]));
         }
+        self.forget(&header.destination, header.number);
+        self.release(&header.destination);
+        quarantine(&self.directory, &number_name(header.number), reason)
+    }
+
+    /// A container is gone: its cursor goes when nothing of it waits any more.
+    pub fn retire(&self, container: &str) {
+        let mut state = self.state();
+        let key = state.key(container);
+        let standing = state.containers.entry(key).or_default();
+        standing.gone = true;
+        if standing.waiting == 0 {
+            state.containers.remove(container);
+            drop(state);
+            self.remove_cursor(container);
+        }
+    }
+
+    /// Retires all containers with a cursor that do not exist any more.
+    pub fn retire_all(&self, exists: impl Fn(&str) -> bool) -> io::Result<()> {
         for file in fs::read_dir(self.directory.join("cursors"))? {
-            let file = file?;
-            if !exists(&file.file_name().to_string_lossy()) {
-                fs::remove_file(file.path())?;
+            let name = file?.file_name();
+            let container = name.to_string_lossy();
+            if !exists(&container) {
+                self.retire(&container);
             }
         }
         Ok(())
@@ -311,29 +302,21 @@ impl Spool {
         state.next
     }
 
-    fn enqueue(&self, header: &Header, queued: Queued) {
-        let mut state = self.state();
-        state.bytes += queued.bytes;
-        state.queues.entry(header.destination.clone()).or_default().entries.push_back(queued);
-        drop(state);
+    fn forget(&self, destination: &Destination, number: u64) {
+        let retired = self.state().dequeue(destination, number);
+        if let Some(container) = retired {
+            self.remove_cursor(&container);
+        }
         self.changed.send_replace(());
     }
 
-    fn forget(&self, destination: &Destination, number: u64) {
-        let mut state = self.state();
-        let mut freed = 0;
-        if let Some(queue) = state.queues.get_mut(destination) {
-            queue.entries.retain(|entry| {
-                freed += if entry.number == number { entry.bytes } else { 0 };
-                entry.number != number
-            });
-            if queue.entries.is_empty() && !queue.in_flight {
-                state.queues.remove(destination);
-            }
-        }
-        state.bytes = state.bytes.saturating_sub(freed);
-        drop(state);
-        self.changed.send_replace(());
+    fn cursor(&self, container: &str) -> PathBuf {
+        self.directory.join("cursors").join(container)
+    }
+
+    /// A cursor too many is harmless, and found again at the next start.
+    fn remove_cursor(&self, container: &str) {
+        drop(fs::remove_file(self.cursor(container)));
     }
 
     fn path(&self, number: u64) -> PathBuf {
@@ -345,9 +328,20 @@ impl Spool {
     }
 }
 
+/// What a file of `bytes` takes of the disk: whole blocks.
+fn on_disk(bytes: u64) -> u64 {
+    bytes.next_multiple_of(4096)
+}
+
 /// Twenty digits sort as text as they do as numbers.
 fn number_name(number: u64) -> String {
     format!("{number:020}")
+}
+
+/// The spool holds what containers print: Docker keeps that from other users, and so do we.
+fn make_private(directory: &Path) -> io::Result<()> {
+    fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
+    fs::set_permissions(directory, Permissions::from_mode(0o700))
 }
 
 fn quarantine(directory: &Path, name: &str, reason: &str) -> (PathBuf, String) {

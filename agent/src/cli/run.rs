@@ -44,8 +44,11 @@ pub(super) fn asked_to_stop() -> std::io::Result<impl Future<Output = ()>> {
 
 /// One thread runs everything: the smallest host has one processor, and 8 MB less is used so.
 pub(super) fn block_on(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    let runtime =
-        tokio::runtime::Builder::new_current_thread().enable_all().max_blocking_threads(4).build()?;
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        // getaddrinfo cannot be cancelled: the spool must find a thread while a dead name server holds some.
+        .max_blocking_threads(64)
+        .build()?;
     let result = runtime.block_on(work);
     // A read from a dead disk must not hold up a stop.
     runtime.shutdown_background();

@@ -4,7 +4,7 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
@@ -31,6 +31,8 @@ struct Delivery<S> {
     spool: Arc<Spool>,
     sink: Arc<S>,
     counters: Arc<Counters>,
+    /// When rejected events were told last: a log from long ago brings many.
+    told: Mutex<Option<Instant>>,
 }
 
 /// How a stream is doing.
@@ -55,7 +57,7 @@ pub async fn run<S: Sink>(
     counters: Arc<Counters>,
     closed: CancellationToken,
 ) -> anyhow::Result<()> {
-    let delivery = Arc::new(Delivery { spool: Arc::clone(&spool), sink, counters });
+    let delivery = Arc::new(Delivery { spool: Arc::clone(&spool), sink, counters, told: Mutex::default() });
     let mut changes = spool.changes();
     let mut troubles: HashMap<Destination, Trouble> = HashMap::new();
     let mut calls: JoinSet<(Destination, anyhow::Result<Outcome>)> = JoinSet::new();
@@ -132,6 +134,8 @@ fn settle<S>(
     let wait = retry::wait(trouble.attempts, cap, fastrand::f64()).max(after.unwrap_or_default());
     let now = Instant::now();
     trouble.until = Some(now + wait);
+    // Only now: who sees it released must see the wait too.
+    delivery.spool.release(destination);
     if (trouble.attempts > 1 || lasting) && trouble.said.is_none_or(|said| said + REMINDER <= now) {
         trouble.said = Some(now);
         warn!(
@@ -169,10 +173,7 @@ impl<S: Sink> Delivery<S> {
                 tell_quarantined(vec![self.spool.set_aside(&taken, &reason)]);
                 Ok(Outcome::Delivered)
             }
-            Err(refusal) => {
-                self.spool.release(destination);
-                Ok(Outcome::Failed(refusal))
-            }
+            Err(refusal) => Ok(Outcome::Failed(refusal)),
         }
     }
 
@@ -193,7 +194,10 @@ impl<S: Sink> Delivery<S> {
         self.counters.shipped.add(taken.header.events.saturating_sub(rejected));
         self.counters.dropped_too_old.add(receipt.too_old as u64);
         self.counters.dropped_too_new.add(receipt.too_new as u64);
-        if rejected > 0 {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        if rejected > 0 && told.is_none_or(|told| told + REMINDER <= now) {
+            *told = Some(now);
             warn!(
                 "CloudWatch Logs rejected {} events as too old and {} as too new, of {} for {}; \
                  check this host's clock and the group's retention",
@@ -206,7 +210,7 @@ impl<S: Sink> Delivery<S> {
         let spool = Arc::clone(&self.spool);
         let moved = spawn_blocking(move || spool.delivered(&taken)).await.context("the spool panicked")?;
         if let Err(error) = moved {
-            warn!("cannot move the cursor on: {error}; if the agent is killed now, one batch is sent twice");
+            warn!("cannot move the cursor on: {error}; after a restart, what was sent since is sent again");
         }
         Ok(())
     }

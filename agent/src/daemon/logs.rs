@@ -17,15 +17,13 @@ use super::api::{self, Piece};
 use super::counters::Counters;
 use super::source::{self, Log, Source, Way};
 use crate::docker::{Engine, Found};
-use crate::logs::batch::OLDEST_MS;
 use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
-use crate::logs::flow::{Closed, Flow, Now};
+use crate::logs::flow::{Closed, Flow};
 use crate::logs::route::Selection;
 use crate::spool::Spool;
 use crate::tail::READ_BYTES;
 use crate::tail::watch::{Seen, Watcher};
-use crate::telemetry::now_ms;
 
 /// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
 const POLL: Duration = Duration::from_millis(200);
@@ -47,8 +45,6 @@ pub struct Settings {
     pub multiline: bool,
     /// A batch is open for so long at most.
     pub flush: Duration,
-    /// The group's retention: what is older is not taken.
-    pub retention_days: i32,
     /// From text to message.
     pub finisher: Finisher,
 }
@@ -112,35 +108,30 @@ impl Logs {
                 seen = next_rotation(&mut self.watcher) => self.rotated(&seen),
                 Some(command) = commands.recv() => self.obey(command),
                 Some(piece) = self.pieces.1.recv() => self.piece(&piece),
-                () = sleep_until(deadline) => {
-                    if busy || poll + POLL <= Instant::now() {
-                        poll = Instant::now();
-                        busy = self.read();
-                    }
-                    if opened + OPEN_AGAIN <= Instant::now() {
-                        opened = Instant::now();
-                        self.open_again();
-                    }
-                    self.tick();
-                }
+                () = sleep_until(deadline) => {}
             }
+            // Whatever woke us: a busy source of one kind must not keep the others waiting.
+            if busy || poll + POLL <= Instant::now() {
+                poll = Instant::now();
+                busy = self.read();
+            }
+            if opened + OPEN_AGAIN <= Instant::now() {
+                opened = Instant::now();
+                self.open_again();
+            }
+            self.tick();
             self.write(&stop).await?;
             // Let rotations, commands and deliveries through between two reads of a backlog.
             tokio::task::yield_now().await;
         }
         self.readers.shutdown().await;
-        let now = self.now();
+        let now = Instant::now().into_std();
         for source in self.sources.values_mut() {
             if let Some(flow) = &mut source.flow {
                 flow.pause(&mut self.settings.finisher, now);
             }
         }
         self.write(&stop).await
-    }
-
-    fn now(&self) -> Now {
-        let retention_ms = i64::from(self.settings.retention_days) * 24 * 60 * 60 * 1000;
-        Now { instant: Instant::now().into_std(), oldest_ms: now_ms() - retention_ms.min(OLDEST_MS) }
     }
 
     fn deadline(&self, poll: Instant) -> Instant {
@@ -157,7 +148,7 @@ impl Logs {
             Command::Renamed { id, name } => {
                 if let Some(source) = self.sources.get_mut(&id) {
                     source.found.container.name = name;
-                    self.settings.redirect(source);
+                    self.reconsider();
                 }
             }
             Command::Removed { id } => {
@@ -166,14 +157,16 @@ impl Logs {
                     source.started_again();
                 }
             }
-            Command::Reload(settings) => self.reload(*settings),
+            Command::Reload(settings) => {
+                self.settings = *settings;
+                self.reconsider();
+            }
         }
     }
 
-    /// Lines go where the settings now say: elsewhere, nowhere any more, or here again.
-    fn reload(&mut self, settings: Settings) {
-        self.settings = settings;
-        let now = self.now();
+    /// Lines go where settings and names now say: elsewhere, nowhere any more, or here again.
+    fn reconsider(&mut self) {
+        let now = Instant::now().into_std();
         for (id, source) in &mut self.sources {
             let container = &source.found.container;
             if self.settings.selection.choose(container, &self.settings.instance_id).is_none() {
@@ -211,7 +204,7 @@ impl Logs {
             source.started_again();
             if source.found.container.name != found.container.name {
                 source.found.container.name = found.container.name;
-                self.settings.redirect(source);
+                self.reconsider();
             }
             return;
         }
@@ -248,7 +241,7 @@ impl Logs {
             source.removed |= !known.contains(id);
         }
         let keep = |id: &str| known.contains(id) || self.sources.contains_key(id);
-        if let Err(error) = self.spool.forget_containers(keep) {
+        if let Err(error) = self.spool.retire_all(keep) {
             warn!("cannot remove the cursors of containers that are gone: {error}");
         }
         self.cursors.retain(|id, _| known.contains(id));
@@ -261,7 +254,7 @@ impl Logs {
     }
 
     fn piece(&mut self, piece: &Piece) {
-        let now = self.now();
+        let now = Instant::now().into_std();
         self.counters.records.add(1);
         let read = self.sources.get_mut(&piece.id).filter(|source| matches!(source.log, Log::Api { .. }));
         if let Some(flow) = read.and_then(|source| source.flow.as_mut()) {
@@ -271,7 +264,7 @@ impl Logs {
 
     /// Reads once from each file. Whether there is more.
     fn read(&mut self) -> bool {
-        let now = self.now();
+        let now = Instant::now().into_std();
         let mut busy = false;
         let mut ended = Vec::new();
         for (id, source) in &mut self.sources {
@@ -284,7 +277,14 @@ impl Logs {
         for id in ended {
             self.forget(&id);
         }
-        while self.readers.try_join_next().is_some() {}
+        while let Some(ended) = self.readers.try_join_next() {
+            // Only a panic: whoever aborts a reader does not want to hear of it.
+            if let Err(error) = ended
+                && error.is_panic()
+            {
+                error!("the reader of an API log panicked: its container is not followed until a restart");
+            }
+        }
         busy
     }
 
@@ -293,21 +293,19 @@ impl Logs {
         if let Some(source) = self.sources.get_mut(id)
             && let Some(flow) = &mut source.flow
         {
-            flow.finish(
-                &mut self.settings.finisher,
-                Now { instant: Instant::now().into_std(), oldest_ms: i64::MIN },
-            );
+            flow.finish(&mut self.settings.finisher, Instant::now().into_std());
             if flow.has_closed() {
                 source.log = Log::None;
                 return;
             }
         }
         debug!("container {id} is gone");
+        self.spool.retire(id);
         self.sources.remove(id);
     }
 
     fn tick(&mut self) {
-        let now = self.now();
+        let now = Instant::now().into_std();
         for source in self.sources.values_mut() {
             if let Some(flow) = &mut source.flow {
                 flow.tick(self.settings.flush, &mut self.settings.finisher, now);
@@ -330,7 +328,6 @@ impl Logs {
             let counts = flow.take_counts();
             self.counters.events.add(counts.events);
             self.counters.dropped_by_rule.add(counts.dropped_by_rule);
-            self.counters.dropped_too_old.add(counts.too_old);
             closed.extend(flow.take_closed().into_iter().map(|batch| (id.clone(), batch)));
         }
         for (id, batch) in closed {

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Instant;
 
 use log::{error, info, warn};
 use tokio::sync::Notify;
@@ -12,7 +13,7 @@ use crate::docker::{Engine, Found};
 use crate::logs::Pipe;
 use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
-use crate::logs::flow::{Flow, Now};
+use crate::logs::flow::Flow;
 use crate::logs::json_file::Record;
 use crate::tail::watch::{Seen, Watcher};
 use crate::tail::{Entry, Found as FoundLog, Tail};
@@ -121,7 +122,7 @@ impl Source {
 
     /// Stops reading, as the configuration now says; what was read still leaves. Gives the place
     /// where to go on when it is wanted again; none if it was not read anyway.
-    pub(super) fn leave_out(&mut self, finisher: &mut Finisher, now: Now) -> Option<Cursor> {
+    pub(super) fn leave_out(&mut self, finisher: &mut Finisher, now: Instant) -> Option<Cursor> {
         match std::mem::replace(&mut self.log, Log::None) {
             Log::None | Log::Unreadable => return None,
             Log::Api { reader, .. } => reader.abort(),
@@ -138,7 +139,7 @@ impl Source {
         &mut self,
         buffer: &mut [u8],
         finisher: &mut Finisher,
-        now: Now,
+        now: Instant,
         counters: &Counters,
     ) -> usize {
         let (Log::File(tail), Some(flow)) = (&mut self.log, &mut self.flow) else { return 0 };

@@ -21,8 +21,6 @@ pub const EVENT_OVERHEAD: usize = 26;
 pub const EVENT_BYTES: usize = BATCH_BYTES - EVENT_OVERHEAD;
 /// Between the first and the last event of a batch, at most: 24 hours, in milliseconds.
 pub const BATCH_SPAN_MS: i64 = 24 * 60 * 60 * 1000;
-/// Events older than this are refused: 14 days, in milliseconds.
-pub const OLDEST_MS: i64 = 14 * 24 * 60 * 60 * 1000;
 
 /// Events on their way to one stream.
 #[derive(Debug)]
@@ -55,7 +53,7 @@ pub struct Finished {
 impl Batch {
     /// An empty batch.
     pub fn new(destination: Destination) -> Self {
-        let mut body = Vec::with_capacity(4096);
+        let mut body = Vec::new();
         body.extend_from_slice(b"{\"logGroupName\":");
         write_string(&mut body, &destination.group);
         body.extend_from_slice(b",\"logStreamName\":");
@@ -105,6 +103,10 @@ impl Batch {
 
     /// Memory it holds, in bytes.
     pub fn memory(&self) -> usize {
+        if self.is_empty() {
+            // There is one for each container, and none of them is worth closing.
+            return 0;
+        }
         self.body.capacity() + self.index.capacity() * size_of::<(i64, Range<u32>)>()
     }
 

@@ -30,15 +30,6 @@ pub struct Closed {
     pub cursor: Cursor,
 }
 
-/// What a call needs to know of the world.
-#[derive(Debug, Clone, Copy)]
-pub struct Now {
-    /// For waiting.
-    pub instant: Instant,
-    /// Events before this are too old for the service, in milliseconds since the epoch.
-    pub oldest_ms: i64,
-}
-
 /// What became of lines other than events.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counts {
@@ -46,8 +37,6 @@ pub struct Counts {
     pub events: u64,
     /// Messages dropped because `logs.drop` says so.
     pub dropped_by_rule: u64,
-    /// Events older than the service takes.
-    pub too_old: u64,
 }
 
 #[derive(Debug)]
@@ -74,7 +63,7 @@ impl Flow {
     }
 
     /// Takes one record that begins at `start`.
-    pub fn record(&mut self, record: &Record<'_>, start: Position, finisher: &mut Finisher, now: Now) {
+    pub fn record(&mut self, record: &Record<'_>, start: Position, finisher: &mut Finisher, now: Instant) {
         let Self { joiner, assembler, out } = self;
         // Only events of this record's pipe can come of it: the other pipe stays where it is.
         let other = match record.pipe {
@@ -87,7 +76,7 @@ impl Flow {
             Position::Api { .. } => out.end.get(other),
         });
         joiner.push(record, start, &mut |line| {
-            assembler.push(line, now.instant, &mut |event| out.event(&event, place, finisher, now));
+            assembler.push(line, now, &mut |event| out.event(&event, place, finisher, now));
         });
         if let Position::Api { time_ns, done, .. } = start {
             *out.end.get_mut(record.pipe) = Some(Position::Api { time_ns, done: done + 1, part: 0 });
@@ -100,9 +89,9 @@ impl Flow {
     }
 
     /// Emits what was held long enough, and closes the batch if it was open for `flush`.
-    pub fn tick(&mut self, flush: Duration, finisher: &mut Finisher, now: Now) {
-        self.release(finisher, now, |assembler, emit| assembler.expire(now.instant, emit));
-        if self.out.opened.is_some_and(|opened| opened + flush <= now.instant) {
+    pub fn tick(&mut self, flush: Duration, finisher: &mut Finisher, now: Instant) {
+        self.release(finisher, now, |assembler, emit| assembler.expire(now, emit));
+        if self.out.opened.is_some_and(|opened| opened + flush <= now) {
             self.close();
         }
     }
@@ -114,11 +103,11 @@ impl Flow {
     }
 
     /// Emits everything, complete or not, and closes the batch: reading ends here.
-    pub fn finish(&mut self, finisher: &mut Finisher, now: Now) {
+    pub fn finish(&mut self, finisher: &mut Finisher, now: Instant) {
         let mut place = self.place();
         let Self { joiner, assembler, out } = self;
         joiner.flush(&mut |line| {
-            assembler.push(line, now.instant, &mut |event| {
+            assembler.push(line, now, &mut |event| {
                 out.event(&event, place, finisher, now);
                 *place.get_mut(event.pipe) = out.end.get(event.pipe);
             });
@@ -129,7 +118,7 @@ impl Flow {
 
     /// Emits what is held and closes the batch, for reading goes on later, in this run or the next:
     /// a line that is not complete yet is read again then, and arrives in one.
-    pub fn pause(&mut self, finisher: &mut Finisher, now: Now) {
+    pub fn pause(&mut self, finisher: &mut Finisher, now: Instant) {
         self.release(finisher, now, Assembler::flush);
         self.close();
     }
@@ -174,7 +163,7 @@ impl Flow {
     fn release(
         &mut self,
         finisher: &mut Finisher,
-        now: Now,
+        now: Instant,
         release: impl FnOnce(&mut Assembler, &mut dyn FnMut(Event<'_>)),
     ) {
         let mut place = self.place();
@@ -197,18 +186,14 @@ impl Flow {
 }
 
 impl Out {
-    fn event(&mut self, event: &Event<'_>, mut place: Cursor, finisher: &mut Finisher, now: Now) {
+    fn event(&mut self, event: &Event<'_>, mut place: Cursor, finisher: &mut Finisher, now: Instant) {
         let time_ms = event.time_ns.div_euclid(1_000_000);
-        if time_ms < now.oldest_ms {
-            self.counts.too_old += 1;
-            return;
-        }
         *place.get_mut(event.pipe) = Some(event.start);
         let dropped = finisher.finish(event, &mut |message| {
             if !self.batch.fits(time_ms, message.len()) {
                 self.close(place);
             }
-            self.opened.get_or_insert(now.instant);
+            self.opened.get_or_insert(now);
             self.batch.push(time_ms, message);
             self.counts.events += 1;
         });
@@ -245,10 +230,10 @@ mod tests {
         Destination { group: "/g".to_owned(), stream: "s".to_owned() }
     }
 
-    fn now(milliseconds: u64) -> Now {
+    fn now(milliseconds: u64) -> Instant {
         #[expect(clippy::disallowed_methods, reason = "a beginning to count from")]
         static START: std::sync::LazyLock<Instant> = std::sync::LazyLock::new(Instant::now);
-        Now { instant: *START + Duration::from_millis(milliseconds), oldest_ms: i64::MIN }
+        *START + Duration::from_millis(milliseconds)
     }
 
     fn messages(closed: &[Closed]) -> Vec<String> {
@@ -338,15 +323,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_old_is_counted_and_a_new_stream_begins_a_new_batch() {
+    fn a_new_stream_begins_a_new_batch() {
         let mut flow = Flow::new(destination(), true, Cursor::default());
         let log = log(&[6, 6]);
-        let late = Now { oldest_ms: 1, ..now(0) };
-        flow.record(&log[0], place(0), &mut finisher(), late);
-        flow.record(&log[1], place(1), &mut finisher(), late);
-        assert_eq!(flow.take_counts(), Counts { events: 1, dropped_by_rule: 0, too_old: 1 });
+        flow.record(&log[0], place(0), &mut finisher(), now(0));
+        assert_eq!(flow.take_counts(), Counts { events: 1, dropped_by_rule: 0 });
         flow.redirect(Destination { group: "/g".to_owned(), stream: "renamed".to_owned() });
-        flow.record(&log[1], place(2), &mut finisher(), late);
+        flow.record(&log[1], place(2), &mut finisher(), now(0));
         flow.close();
         let streams: Vec<_> =
             flow.take_closed().into_iter().map(|closed| closed.batch.destination.stream).collect();

@@ -18,6 +18,8 @@ use crate::logs::cursor::Cursor;
 
 /// How the name of a file ends that is still being written.
 pub(super) const UNFINISHED: &str = ".unfinished";
+/// About what a header takes.
+pub(super) const HEADER_BYTES: u64 = 1024;
 /// Longer than any header: group and stream are at most 512 characters each.
 const HEADER_LIMIT: u64 = 16 * 1024;
 
@@ -91,9 +93,10 @@ pub(super) fn read_header(path: &Path) -> Result<Header, String> {
 pub(super) fn into_cursor(batch: &Path, cursor: &Path, header: &Header) -> io::Result<()> {
     match fs::rename(batch, cursor) {
         Ok(()) => {
-            let file = File::options().write(true).open(cursor)?;
-            let size = file.metadata()?.len();
-            file.set_len(size.saturating_sub(header.body_bytes))
+            let mut file = File::options().read(true).write(true).open(cursor)?;
+            let mut line = Vec::new();
+            BufReader::new((&mut file).take(HEADER_LIMIT)).read_until(b'\n', &mut line)?;
+            file.set_len(line.len() as u64)
         }
         // It was never on disk: write the cursor for itself.
         Err(error) if error.kind() == io::ErrorKind::NotFound => {

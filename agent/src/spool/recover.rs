@@ -4,7 +4,8 @@ use std::fs;
 use std::io;
 use std::path::Path;
 
-use super::{Queued, Recovered, State, entry, number_name, quarantine};
+use super::state::State;
+use super::{Recovered, entry, number_name, on_disk, quarantine};
 
 /// Looks through the directory. What cannot be read is set aside; the rest goes on.
 pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
@@ -14,7 +15,8 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
         match entry::read_header(&file.path()) {
             Ok(header) => {
                 state.next = state.next.max(header.number);
-                state.delivered.insert(header.container.clone(), header.number);
+                let key = state.key(&header.container);
+                state.containers.entry(key).or_default().delivered = Some(header.number);
                 recovered.cursors.insert(header.container, header.cursor);
             }
             Err(reason) => {
@@ -45,18 +47,11 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
         state.next = state.next.max(number);
         match entry::read_header(&directory.join(&name)) {
             Ok(header) => {
-                if state.delivered.get(&header.container).is_none_or(|newest| *newest < number) {
+                if state.delivered(&header.container).is_none_or(|newest| newest < number) {
                     recovered.cursors.insert(header.container.clone(), header.cursor);
                 }
                 recovered.batches += 1;
-                state.bytes += bytes;
-                let queue = state.queues.entry(header.destination).or_default();
-                queue.entries.push_back(Queued {
-                    number,
-                    bytes,
-                    marker: header.gap.is_some(),
-                    unwritten: None,
-                });
+                state.enqueue(&header, on_disk(bytes), None);
             }
             Err(reason) => recovered.quarantined.push(quarantine(directory, &name, &reason)),
         }

@@ -5,7 +5,8 @@ use std::fs;
 
 use jiff::Timestamp;
 
-use super::{Queue, Spool, entry};
+use super::state::Queue;
+use super::{Spool, entry, on_disk};
 use crate::logs::Destination;
 use crate::logs::batch::Batch;
 use entry::Header;
@@ -17,27 +18,34 @@ impl Spool {
         let mut dropped = 0;
         while self.bytes() + bytes > self.max_bytes {
             let Some((number, destination)) = self.oldest() else { break };
-            let Ok(header) = entry::read_header(&self.path(number)) else {
-                self.remove(&destination, number);
-                continue;
-            };
-            dropped += header.events;
-            if !self.replace_by_marker(&destination, &header, number) {
+            if let Ok(header) = entry::read_header(&self.path(number)) {
+                dropped += header.events;
+                if !self.replace_by_marker(&destination, &header, number) {
+                    self.remove(&destination, number);
+                }
+            } else {
                 self.remove(&destination, number);
             }
+            if let Some(queue) = self.state().queues.get_mut(&destination) {
+                queue.replacing = false;
+            }
+            self.release_if_empty(&destination);
         }
         dropped
     }
 
-    /// The oldest batch of all that is neither in flight nor a marker already.
+    /// The oldest batch of all that is neither in flight nor a marker already. Its stream gives
+    /// out no batch until it is replaced.
     fn oldest(&self) -> Option<(u64, Destination)> {
-        let state = self.state();
+        let mut state = self.state();
         let oldest = |(destination, queue): (&Destination, &Queue)| {
             let mut waiting = queue.entries.iter().skip(usize::from(queue.in_flight));
             let entry = waiting.find(|entry| !entry.marker && entry.unwritten.is_none())?;
             Some((entry.number, destination.clone()))
         };
-        state.queues.iter().filter_map(oldest).min()
+        let (number, destination) = state.queues.iter().filter_map(oldest).min()?;
+        state.queues.get_mut(&destination)?.replacing = true;
+        Some((number, destination))
     }
 
     fn replace_by_marker(&self, destination: &Destination, gap: &Header, number: u64) -> bool {
@@ -58,14 +66,14 @@ impl Spool {
         marker.body_crc = crc32fast::hash(&body);
         let Ok(bytes) = entry::write(&self.path(number), &marker, &body) else { return false };
         let mut state = self.state();
-        let mut freed = 0;
+        let mut change = (0, 0);
         if let Some(queue) = state.queues.get_mut(destination) {
             for entry in queue.entries.iter_mut().filter(|entry| entry.number == number) {
-                freed += entry.bytes.saturating_sub(bytes);
-                (entry.bytes, entry.marker) = (bytes, true);
+                change = (entry.bytes, on_disk(bytes));
+                (entry.bytes, entry.marker) = (on_disk(bytes), true);
             }
         }
-        state.bytes = state.bytes.saturating_sub(freed);
+        state.bytes = (state.bytes + change.1).saturating_sub(change.0);
         drop(state);
         if let Some(before) = before {
             self.remove(destination, before);

@@ -71,7 +71,7 @@ fn batches_of_a_stream_leave_one_by_one_in_order_and_survive_a_restart() {
 
     let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
     assert_eq!((recovered.batches, recovered.cursors["c1"]), (0, cursor(3)));
-    spool.forget_containers(|id| id == "c2").unwrap();
+    spool.retire_all(|id| id == "c2").unwrap();
     drop(spool);
     let (_, recovered) = Spool::open(directory.path(), ROOM).unwrap();
     assert_eq!(recovered.cursors.keys().collect::<Vec<_>>(), ["c2"]);
@@ -142,16 +142,16 @@ fn damaged_and_foreign_files_are_set_aside_and_the_rest_goes_on() {
 #[test]
 fn a_full_spool_gives_up_the_oldest_and_says_so_in_the_stream() {
     let directory = TempDir::new().unwrap();
-    let (spool, _) = Spool::open(directory.path(), 20_000).unwrap();
+    let (spool, _) = Spool::open(directory.path(), 40_960).unwrap();
     let long = "x".repeat(4000);
     let mut dropped = 0;
     for time in 0..10 {
         dropped += spool.append("c", &cursor(time), batch("a", &[&long, "short"])).unwrap();
     }
     assert_eq!(dropped, 2 * 6);
-    assert!(spool.bytes() <= 20_000, "{}", spool.bytes());
+    assert!(spool.bytes() <= 40_960, "{}", spool.bytes());
     drop(spool);
-    let (spool, recovered) = Spool::open(directory.path(), 20_000).unwrap();
+    let (spool, recovered) = Spool::open(directory.path(), 40_960).unwrap();
     assert_eq!((recovered.batches, recovered.quarantined.len()), (5, 0));
     let marker = take(&spool, "a").unwrap();
     assert_eq!(
@@ -193,4 +193,62 @@ fn two_agents_do_not_share_a_spool() {
     let directory = TempDir::new().unwrap();
     let (_first, _) = Spool::open(directory.path(), ROOM).unwrap();
     assert!(matches!(Spool::open(directory.path(), ROOM), Err(SpoolError::Locked { .. })));
+}
+
+#[test]
+fn a_cursor_never_passes_a_batch_that_is_in_memory_only() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    let in_the_way = directory.path().join("00000000000000000001.unfinished");
+    fs::create_dir(&in_the_way).unwrap();
+    let (_, held) = spool.append("c", &cursor(1), batch("a", &["big"])).unwrap_err();
+    spool.keep(&held.0, held.1.clone());
+    fs::remove_dir(in_the_way).unwrap();
+    assert!(spool.append("c", &cursor(2), batch("a", &["small"])).is_err(), "it would be lost in a crash");
+    spool.append("other", &cursor(3), batch("b", &["other"])).unwrap();
+    spool.delivered(&take(&spool, "a").unwrap()).unwrap();
+    spool.append("c", &cursor(2), batch("a", &["small"])).unwrap();
+}
+
+#[test]
+fn what_is_set_aside_moves_the_cursor_on_and_never_back() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    spool.append("c", &cursor(1), batch("old name", &["1"])).unwrap();
+    spool.append("c", &cursor(2), batch("new name", &["2"])).unwrap();
+    let (old, new) = (take(&spool, "old name").unwrap(), take(&spool, "new name").unwrap());
+    spool.delivered(&new).unwrap();
+    spool.set_aside(&old, "no");
+    drop(spool);
+    let (_, recovered) = Spool::open(directory.path(), ROOM).unwrap();
+    assert_eq!((recovered.batches, recovered.cursors["c"]), (0, cursor(2)));
+}
+
+#[test]
+fn a_container_that_is_gone_leaves_nothing_behind() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    spool.append("c", &cursor(1), batch("a", &["1"])).unwrap();
+    let taken = take(&spool, "a").unwrap();
+    spool.retire("c");
+    spool.delivered(&taken).unwrap();
+    assert_eq!(fs::read_dir(directory.path().join("cursors")).unwrap().count(), 0);
+    assert!(spool.state().containers.is_empty());
+}
+
+#[test]
+fn other_users_cannot_look_inside() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join("spool");
+    let (_spool, _) = Spool::open(&path, ROOM).unwrap();
+    assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o700);
+}
+
+#[test]
+fn a_small_batch_takes_a_whole_block() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    spool.append("c", &cursor(1), batch("a", &["1"])).unwrap();
+    assert_eq!(spool.bytes(), 4096);
+    assert!(size_of::<state::Queued>() <= 48, "an hour of outage is thousands of them");
 }
