@@ -18,7 +18,7 @@ bench-logs *ARGUMENTS:
     @# It runs in a container without a libc.
     cargo rustc --quiet --profile bench-fast -p starttech-agent-tests --bin line-printer --locked -- -C target-feature=+crt-static
     @# dockerd and its logs are root's.
-    $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="$PWD/target/bench-fast/starttech-agent" target/bench-fast/bench-logs {{ ARGUMENTS }}
+    $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/bench-fast/starttech-agent}" target/bench-fast/bench-logs {{ ARGUMENTS }}
 
 # Installs what the tests need.
 setup:

@@ -74,7 +74,7 @@ pub(super) fn run(bench: &Bench, table: &mut Table) {
     let own = each(|figures| us_per_line(figures.cpu, figures.summary.lines));
     table.row("own CPU, µs a line", "≤ 3.5", Unit::Fine, own);
     let dockerd = each(|figures| us_per_line(figures.dockerd, figures.summary.lines));
-    table.row("dockerd's CPU, µs a line", "", Unit::Fine, dockerd);
+    table.row("dockerd's CPU, µs a line", "", Unit::Alone, dockerd);
     let endpoint = us_per_line(far, agent.summary.lines);
     table.row("the endpoint's CPU, µs a line", "", Unit::Fine, [(Who::Agent, Some(endpoint))]);
     let peak = both.map(|(who, figures)| (who, figures.peak_kib.map(mb)));

@@ -40,6 +40,8 @@ pub(super) enum Unit {
     Fine,
     /// One digit behind the point, compared.
     Rough,
+    /// Two digits behind the point, where the agent's figure is next to nothing: no ratio.
+    Alone,
     /// A number of lines, which is right or wrong: no ratio.
     Exact,
 }
@@ -67,11 +69,12 @@ impl Row {
         let Some(&value) = self.values.get(&who) else { return String::from("–") };
         let text = match self.unit {
             Unit::Many | Unit::Exact => grouped(whole(value)),
-            Unit::Fine => format!("{value:.2}"),
+            Unit::Fine | Unit::Alone => format!("{value:.2}"),
             Unit::Rough => format!("{value:.1}"),
         };
+        let compared = who != Who::Agent && !matches!(self.unit, Unit::Exact | Unit::Alone);
         match self.values.get(&Who::Agent) {
-            Some(&agent) if who != Who::Agent && self.unit != Unit::Exact && agent > 0.0 => {
+            Some(&agent) if compared && agent > 0.0 => {
                 format!("{text} (×{:.2})", value / agent)
             }
             _ => text,
