@@ -175,9 +175,21 @@ impl Spool {
         Some(destination.clone())
     }
 
-    /// Reads the oldest batch of a claimed stream. One that cannot be read is set aside and told
-    /// in `quarantined`; with nothing left, the claim ends. Blocks on the disk.
-    pub fn take(&self, destination: &Destination, quarantined: &mut Vec<(PathBuf, String)>) -> Option<Taken> {
+    /// How large a buffer [`Spool::take`] needs for the oldest batch of a stream, in bytes.
+    pub fn size_of_oldest(&self, destination: &Destination) -> usize {
+        let state = self.state();
+        let oldest = state.queues.get(destination).and_then(|queue| queue.entries.front());
+        oldest.map_or(0, |entry| usize::try_from(entry.bytes).unwrap_or_default())
+    }
+
+    /// Reads the oldest batch of a claimed stream into `buffer`. One that cannot be read is set
+    /// aside and told in `quarantined`; with nothing left, the claim ends. Blocks on the disk.
+    pub fn take(
+        &self,
+        destination: &Destination,
+        mut buffer: Vec<u8>,
+        quarantined: &mut Vec<(PathBuf, String)>,
+    ) -> Option<Taken> {
         loop {
             let front =
                 self.state().queues.get(destination).and_then(|queue| {
@@ -189,7 +201,7 @@ impl Spool {
             };
             let read = match unwritten {
                 Some(held) => Ok(*held),
-                None => entry::read(&self.path(number)),
+                None => entry::read(&self.path(number), std::mem::take(&mut buffer)),
             };
             match read {
                 Ok((header, body)) => {

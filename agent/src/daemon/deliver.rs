@@ -179,9 +179,11 @@ impl<S: Sink> Delivery<S> {
 
     async fn take(&self, destination: &Destination) -> anyhow::Result<Option<Taken>> {
         let (spool, destination) = (Arc::clone(&self.spool), destination.clone());
+        // Made here: what a helper thread allocates stays with it, a megabyte for each thread.
+        let buffer = Vec::with_capacity(spool.size_of_oldest(&destination));
         let (taken, quarantined) = spawn_blocking(move || {
             let mut quarantined = Vec::new();
-            (spool.take(&destination, &mut quarantined), quarantined)
+            (spool.take(&destination, buffer, &mut quarantined), quarantined)
         })
         .await
         .context("reading the spool panicked")?;

@@ -70,10 +70,11 @@ pub(super) fn write(path: &Path, header: &Header, body: &[u8]) -> io::Result<u64
     Ok((line.len() + body.len()) as u64)
 }
 
-/// Reads a batch; what is wrong with it otherwise, in words.
-pub(super) fn read(path: &Path) -> Result<(Header, Bytes), String> {
+/// Reads a batch into `body`; what is wrong with it otherwise, in words.
+pub(super) fn read(path: &Path, mut body: Vec<u8>) -> Result<(Header, Bytes), String> {
     let (header, mut rest) = open(path)?;
-    let mut body = Vec::with_capacity(usize::try_from(header.body_bytes).unwrap_or_default());
+    body.clear();
+    body.reserve_exact(usize::try_from(header.body_bytes).unwrap_or_default());
     rest.read_to_end(&mut body).map_err(|error| format!("it cannot be read: {error}"))?;
     if body.len() as u64 != header.body_bytes {
         return Err(format!("its body is {} bytes, not {}", body.len(), header.body_bytes));

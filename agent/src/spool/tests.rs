@@ -29,7 +29,7 @@ fn cursor(time_ns: i64) -> Cursor {
 fn take(spool: &Spool, stream: &str) -> Option<Taken> {
     let mut quarantined = Vec::new();
     let claimed = spool.claim(|to| *to == destination(stream))?;
-    let taken = spool.take(&claimed, &mut quarantined);
+    let taken = spool.take(&claimed, Vec::new(), &mut quarantined);
     assert_eq!(quarantined, []);
     taken
 }
@@ -122,7 +122,7 @@ fn damaged_and_foreign_files_are_set_aside_and_the_rest_goes_on() {
     assert_eq!(recovered.batches, 2, "the damage to a body shows when it is read");
     let mut quarantined = Vec::new();
     assert_eq!(spool.claim(|_| true), Some(destination("a")));
-    let taken = spool.take(&destination("a"), &mut quarantined).unwrap();
+    let taken = spool.take(&destination("a"), Vec::new(), &mut quarantined).unwrap();
     assert_eq!(taken.header.number, 4);
     reasons.extend(quarantined.into_iter().map(|(_, reason)| reason));
     assert_eq!(
