@@ -39,6 +39,19 @@ impl DockerError {
         matches!(self.source, Error::DockerResponseServerError { status_code: 404 | 409, .. })
     }
 
+    /// This one question went wrong: Docker answered with an error or with what cannot be
+    /// understood, or did not answer in time. Others may go well on the same connection.
+    pub fn is_answer(&self) -> bool {
+        matches!(
+            self.source,
+            Error::DockerResponseServerError { .. }
+                | Error::RequestTimeoutError
+                | Error::JsonDataError { .. }
+                | Error::JsonSerdeError { .. }
+                | Error::StrParseError { .. }
+        )
+    }
+
     /// The log driver cannot be read back.
     pub fn is_unreadable(&self) -> bool {
         match &self.source {
@@ -59,8 +72,6 @@ pub struct Found {
     pub driver: String,
     /// The file, for `json-file`. Docker names it when the container first starts.
     pub log_path: Option<PathBuf>,
-    /// It has a terminal: its output is one stream without borders between the pieces.
-    pub tty: bool,
 }
 
 /// What became of a container.
@@ -142,7 +153,6 @@ impl Engine {
             },
             driver: log.and_then(|log| log.typ).unwrap_or_default(),
             log_path: answer.log_path.filter(|path| !path.is_empty()).map(PathBuf::from),
-            tty: config.tty.unwrap_or_default(),
         })
     }
 

@@ -141,8 +141,7 @@ async fn show(options: &Options, dir: &Path) -> anyhow::Result<()> {
     let mut shipped = Shipped::after(&places.shipped, &run);
     output::result(&words::beginning(options, &places, backend.address()?));
 
-    let found =
-        Found { container, driver: "json-file".to_owned(), log_path: Some(places.log.clone()), tty: false };
+    let found = Found { container, driver: "json-file".to_owned(), log_path: Some(places.log.clone()) };
     let reload = {
         let config = config.clone();
         move || Ok(config.clone())

@@ -11,7 +11,7 @@ use tokio::time::{sleep, timeout};
 use crate::docker::{Engine, Found, Frame};
 use crate::logs::Pipe;
 use crate::logs::cursor::{Cursor, Position};
-use crate::logs::frame::{Dedup, parse, parse_console};
+use crate::logs::frame::{Dedup, is_ahead, parse, parse_console};
 use crate::logs::json_file::Record;
 use crate::telemetry::{chain, now_ns};
 
@@ -40,16 +40,27 @@ pub async fn run(
     pieces: mpsc::Sender<Piece>,
 ) {
     let id = &found.container.id;
-    let mut seen = [Dedup::new(cursor.stdout), Dedup::new(cursor.stderr)];
+    let now = now_ns();
+    if is_ahead(cursor.stdout, now) || is_ahead(cursor.stderr, now) {
+        warn!(
+            "the clock was set back since the log of container {} was read last: its lines may be repeated",
+            found.container.name
+        );
+    }
+    let mut seen = [Dedup::new(cursor.stdout, now), Dedup::new(cursor.stderr, now)];
+    let mut trouble = Trouble::default();
     loop {
+        let now = now_ns();
         // A pipe that never said anything must not have the whole log read again for it.
-        let since_ns = seen.iter().filter_map(Dedup::since_ns).min().unwrap_or_default();
+        let since_ns = seen.iter().filter_map(|seen| seen.since_ns(now)).min().unwrap_or_default();
+        seen.iter_mut().for_each(Dedup::reread);
         let mut log = Box::pin(engine.log(id, since_ns.div_euclid(1_000_000_000)));
         let mut again = LOOK_AGAIN;
         let newest = seen.each_ref().map(Dedup::end);
         while let Some(frame) = log.next().await {
             match frame {
                 Ok(frame) => {
+                    trouble = Trouble::default();
                     if !hand_over(id, &frame, &mut seen, &pieces).await {
                         return;
                     }
@@ -65,11 +76,22 @@ pub async fn run(
                     );
                 }
                 Err(error) => {
-                    debug!("reading the log of {} broke off: {}", found.container.name, chain(&error));
+                    let error = chain(&error);
+                    if trouble.lasts(&error) {
+                        warn!(
+                            "cannot read the log of container {}: {error}; it is tried again and again",
+                            found.container.name
+                        );
+                    } else {
+                        debug!("reading the log of {} broke off: {error}", found.container.name);
+                    }
                     again = RETRY;
                     break;
                 }
             }
+        }
+        if again != RETRY {
+            trouble = Trouble::default();
         }
         // The `local` driver may end its stream ahead of the last lines of a container that ended:
         // one that brought something is asked once more, soon.
@@ -78,6 +100,25 @@ pub async fn run(
         } else {
             drop(timeout(again, started.notified()).await);
         }
+    }
+}
+
+/// What went wrong last. Docker's restart breaks a log off once and is no news; what comes twice
+/// running, such as the refusal of a socket proxy, stays.
+#[derive(Debug, Default)]
+struct Trouble {
+    last: Option<String>,
+    said: bool,
+}
+
+impl Trouble {
+    /// Whether to say it: when `error` comes the second time running, and not again after that.
+    fn lasts(&mut self, error: &str) -> bool {
+        if self.last.as_deref() != Some(error) {
+            *self = Self { last: Some(error.to_owned()), said: false };
+            return false;
+        }
+        !std::mem::replace(&mut self.said, true)
     }
 }
 
@@ -97,4 +138,16 @@ async fn hand_over(id: &str, frame: &Frame, seen: &mut [Dedup; 2], pieces: &mpsc
         }
     }
     true
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_said_once_and_when_it_lasts() {
+        let mut trouble = Trouble::default();
+        let said = ["403", "403", "403", "500", "403", "403"].map(|error| trouble.lasts(error));
+        assert_eq!(said, [false, true, false, false, false, true]);
+    }
 }

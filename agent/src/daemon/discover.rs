@@ -4,14 +4,16 @@
 //! containers are listed, and again with an overlap after a break, so nothing falls between;
 //! what is told twice does no harm.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
+use std::future::pending;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::time::Duration;
 
 use futures_util::StreamExt;
 use log::{info, warn};
 use tokio::sync::mpsc;
-use tokio::time::{Instant, sleep, timeout};
+use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
 use super::Command;
@@ -25,6 +27,8 @@ const RETRY: Duration = Duration::from_secs(1);
 const OVERLAP: i64 = 5;
 /// For the first answer of the event stream: with no event to tell, none comes.
 const FIRST_POLL: Duration = Duration::from_millis(50);
+/// When to look again at a container that Docker would not tell of.
+const AGAIN: Duration = Duration::from_secs(30);
 /// How often an absent Docker is mentioned.
 const REMINDER: Duration = Duration::from_mins(10);
 
@@ -43,12 +47,13 @@ pub async fn run(
 async fn connect_again_and_again(socket: &Path, commands: &mpsc::Sender<Command>) -> anyhow::Result<()> {
     let mut said: Option<Instant> = None;
     let mut since = now_seconds() - OVERLAP;
+    let mut warned = HashSet::new();
     loop {
         let session = async {
             let engine = Engine::connect(socket).await?;
             info!("following Docker at {}", socket.display());
             said = None;
-            follow(&engine, commands, since).await
+            follow(&engine, commands, since, &mut warned).await
         };
         let ended = session.await;
         since = now_seconds() - OVERLAP;
@@ -71,16 +76,24 @@ async fn connect_again_and_again(socket: &Path, commands: &mpsc::Sender<Command>
     }
 }
 
-/// Follows one connection until it breaks, or nobody listens any more.
-async fn follow(engine: &Engine, commands: &mpsc::Sender<Command>, since: i64) -> Result<(), DockerError> {
+/// Follows one connection until it breaks, or nobody listens any more. `warned`: the containers
+/// of which was said that they cannot be looked at.
+async fn follow(
+    engine: &Engine,
+    commands: &mpsc::Sender<Command>,
+    since: i64,
+    warned: &mut HashSet<String>,
+) -> Result<(), DockerError> {
     let containers = engine.data_root().await?.map(|root| root.join("containers"));
     let mut happenings = Box::pin(engine.happenings(since));
     // The request leaves when the stream is first polled: do so before the list is asked for.
     let mut early = timeout(FIRST_POLL, happenings.next()).await.ok();
     let ids = engine.list().await?;
     let known: HashSet<String> = ids.iter().cloned().collect();
+    warned.retain(|id| known.contains(id));
+    let mut later = Later { engine, warned, due: HashMap::new(), looking: None };
     for id in ids {
-        if let Some(found) = look(engine, &id).await?
+        if let Some(found) = later.settle(&id, look(engine, &id).await)?
             && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
         {
             return Ok(());
@@ -92,16 +105,37 @@ async fn follow(engine: &Engine, commands: &mpsc::Sender<Command>, since: i64) -
     loop {
         let next = match early.take() {
             Some(next) => next,
-            None => happenings.next().await,
+            None => tokio::select! {
+                next = happenings.next() => next,
+                (id, looked) = later.next() => {
+                    if let Some(found) = later.settle(&id, looked)?
+                        && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
+                    {
+                        return Ok(());
+                    }
+                    continue;
+                }
+            },
         };
         let Some(happening) = next else { return Ok(()) };
         let command = match happening? {
-            Happening::Started(container) => match started(engine, container, containers.as_deref()).await? {
-                Some(found) => Command::Found(Box::new(found), Some(engine.clone())),
-                None => continue,
-            },
-            Happening::Renamed { id, name } => Command::Renamed { id, name },
-            Happening::Removed { id } => Command::Removed { id },
+            Happening::Started(container) => {
+                let id = container.id.clone();
+                later.outdated(&id);
+                let looked = started(engine, container, containers.as_deref()).await;
+                match later.settle(&id, looked)? {
+                    Some(found) => Command::Found(Box::new(found), Some(engine.clone())),
+                    None => continue,
+                }
+            }
+            Happening::Renamed { id, name } => {
+                later.outdated(&id);
+                Command::Renamed { id, name }
+            }
+            Happening::Removed { id } => {
+                later.forget(&id);
+                Command::Removed { id }
+            }
         };
         if commands.send(command).await.is_err() {
             return Ok(());
@@ -109,28 +143,164 @@ async fn follow(engine: &Engine, commands: &mpsc::Sender<Command>, since: i64) -
     }
 }
 
+/// What came of a look at a container: `None`, it is gone.
+type Looked = Result<Option<Found>, DockerError>;
+
+/// Containers that Docker would not tell of: one of them must not hide all the others. They are
+/// looked at again one at a time, beside the events, for Docker may take long to answer.
+struct Later<'a> {
+    engine: &'a Engine,
+    warned: &'a mut HashSet<String>,
+    due: HashMap<String, Instant>,
+    looking: Option<(String, Pin<Box<dyn Future<Output = Looked> + Send + 'a>>)>,
+}
+
+impl Later<'_> {
+    /// Takes what came of a look. What is an error still is one of the connection.
+    fn settle(&mut self, id: &str, looked: Looked) -> Looked {
+        match looked {
+            Ok(found) => {
+                self.forget(id);
+                Ok(found)
+            }
+            Err(error) if error.is_answer() => {
+                self.due.insert(id.to_owned(), Instant::now() + AGAIN);
+                if self.warned.insert(id.to_owned()) {
+                    warn!(
+                        "cannot look at container {id}: {}; the others go on, and it is tried again",
+                        chain(&error)
+                    );
+                }
+                Ok(None)
+            }
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The next look, when it is time for one. Dropped and called again, it goes on.
+    async fn next(&mut self) -> (String, Looked) {
+        if self.looking.is_none() {
+            let Some((id, due)) = self.due.iter().min_by_key(|(_, due)| **due) else {
+                return pending().await;
+            };
+            sleep_until(*due).await;
+            let (engine, id) = (self.engine, id.clone());
+            let asked = id.clone();
+            self.looking = Some((id, Box::pin(async move { look(engine, &asked).await })));
+        }
+        let Some((id, looking)) = &mut self.looking else { return pending().await };
+        let done = (id.clone(), looking.await);
+        self.looking = None;
+        done
+    }
+
+    /// An answer that is under way tells of the container as it was: it is asked for anew.
+    fn outdated(&mut self, id: &str) {
+        self.looking.take_if(|(looking, _)| looking == id);
+    }
+
+    /// There is nothing more to find out about the container.
+    fn forget(&mut self, id: &str) {
+        self.outdated(id);
+        self.due.remove(id);
+        self.warned.remove(id);
+    }
+}
+
 /// A container that lives for a moment may be gone before Docker answers a question about it. Its
 /// json-file log is where Docker always puts it, so the event alone says enough.
-async fn started(
-    engine: &Engine,
-    container: Container,
-    containers: Option<&Path>,
-) -> Result<Option<Found>, DockerError> {
+async fn started(engine: &Engine, container: Container, containers: Option<&Path>) -> Looked {
     let id = &container.id;
     let path = containers.map(|containers| containers.join(id).join(format!("{id}-json.log")));
     match path.filter(|path| path.exists()) {
         Some(path) => {
             let driver = "json-file".to_owned();
-            Ok(Some(Found { container, driver, log_path: Some(path), tty: false }))
+            Ok(Some(Found { container, driver, log_path: Some(path) }))
         }
         None => look(engine, id).await,
     }
 }
 
-async fn look(engine: &Engine, id: &str) -> Result<Option<Found>, DockerError> {
+async fn look(engine: &Engine, id: &str) -> Looked {
     match engine.inspect(id).await {
         Ok(found) => Ok(Some(found)),
         Err(error) if error.is_gone() => Ok(None),
         Err(error) => Err(error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU32, Ordering};
+
+    use tokio::io::{AsyncReadExt, AsyncWriteExt};
+    use tokio::net::{UnixListener, UnixStream};
+
+    use super::*;
+
+    /// Docker with three containers: `bad` answers 500 and `mute` not at all, twice each.
+    async fn docker(mut stream: UnixStream, looks: Arc<[AtomicU32; 2]>) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let Ok(byte) = stream.read_u8().await else { return };
+            head.push(byte);
+        }
+        let head = String::from_utf8(head).unwrap();
+        let path = head.split(' ').nth(1).unwrap();
+        let fails = |at: usize| looks[at].fetch_add(1, Ordering::Relaxed) < 2;
+        let (status, body) = if path.contains("/events") {
+            // The stream stays open and tells nothing.
+            let begin = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
+            stream.write_all(begin).await.unwrap();
+            return pending().await;
+        } else if path.contains("/version") {
+            (200, r#"{"ApiVersion":"1.44"}"#.to_owned())
+        } else if path.contains("/info") {
+            (200, "{}".to_owned())
+        } else if path.contains("/containers/json") {
+            (200, r#"[{"Id":"bad"},{"Id":"mute"},{"Id":"good"}]"#.to_owned())
+        } else if path.contains("/bad/") && fails(0) {
+            (500, r#"{"message":"broken"}"#.to_owned())
+        } else if path.contains("/mute/") && fails(1) {
+            return pending().await;
+        } else {
+            let id = path.split('/').rev().nth(1).unwrap();
+            (200, format!(r#"{{"Id":"{id}","Name":"/{id}"}}"#))
+        };
+        let length = body.len();
+        let answer = format!(
+            "HTTP/1.1 {status} X\r\nContent-Type: application/json\r\nContent-Length: {length}\r\nConnection: close\r\n\r\n{body}"
+        );
+        stream.write_all(answer.as_bytes()).await.unwrap();
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_container_that_cannot_be_looked_at_hides_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("docker.sock");
+        let listener = UnixListener::bind(&socket).unwrap();
+        let looks = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
+        let served = Arc::clone(&looks);
+        tokio::spawn(async move {
+            while let Ok((stream, _)) = listener.accept().await {
+                tokio::spawn(docker(stream, Arc::clone(&served)));
+            }
+        });
+        let (sender, mut commands) = mpsc::channel(8);
+        let stop = CancellationToken::new();
+        let running = tokio::spawn(run(socket, sender, stop.clone()));
+        let mut told = Vec::new();
+        while told.len() < 4 {
+            told.push(match commands.recv().await.unwrap() {
+                Command::Found(found, _) => found.container.id,
+                Command::Listed(known) => format!("{} listed", known.len()),
+                other => panic!("{other:?}"),
+            });
+        }
+        assert_eq!(told, ["good", "3 listed", "bad", "mute"]);
+        assert_eq!(looks.each_ref().map(|looks| looks.load(Ordering::Relaxed)), [3, 3]);
+        stop.cancel();
+        running.await.unwrap().unwrap();
     }
 }

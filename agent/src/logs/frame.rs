@@ -20,6 +20,8 @@ const WINDOW_NS: i64 = 1_000_000_000;
 const WINDOW_LINES: usize = 8192;
 /// A newest line this far ahead of the clock means that the clock was set back.
 const CLOCK_NS: i64 = 2_000_000_000;
+/// How far back to ask after the clock was set back: a reader looks again within half this time.
+const SET_BACK_NS: i64 = 60_000_000_000;
 
 /// Reads one frame of a container without a terminal. Text without a timestamp is a malformed
 /// frame, `None`.
@@ -59,6 +61,11 @@ fn glued_stamp(text: &[u8]) -> Option<usize> {
         .find(|at| text.get(*at..).is_some_and(|rest| stamped(rest).is_some()))
 }
 
+/// The position is later than the clock `now_ns` can be wrong by: the clock was set back.
+pub fn is_ahead(position: Option<Position>, now_ns: i64) -> bool {
+    matches!(position, Some(Position::Api { time_ns, .. }) if time_ns > now_ns.saturating_add(CLOCK_NS))
+}
+
 /// Of one pipe: which lines were had already.
 #[derive(Debug)]
 pub struct Dedup {
@@ -69,14 +76,18 @@ pub struct Dedup {
     resume: Option<(i64, u32)>,
     /// (time, hash of the text) of the newest second, in order of time.
     window: VecDeque<(i64, u64)>,
+    /// Time and hash of the pieces so far of a line that goes on. All pieces of a line have one
+    /// time, and may have the same text: only what comes before it tells one from another.
+    open: Option<(i64, u64)>,
     hasher: RandomState,
 }
 
 impl Dedup {
-    /// Goes on after `position`.
-    pub fn new(position: Option<Position>) -> Self {
+    /// Goes on after `position`, unless that [`is_ahead`] of the clock `now_ns`: what comes would
+    /// all be older than that, and none of it a repetition.
+    pub fn new(position: Option<Position>, now_ns: i64) -> Self {
         let resume = match position {
-            Some(Position::Api { time_ns, done, .. }) => Some((time_ns, done)),
+            Some(Position::Api { time_ns, done, .. }) if !is_ahead(position, now_ns) => Some((time_ns, done)),
             _ => None,
         };
         Self {
@@ -84,17 +95,29 @@ impl Dedup {
             at_newest: 0,
             resume,
             window: VecDeque::new(),
+            open: None,
             hasher: RandomState::new(),
         }
     }
 
-    /// The time to ask Docker from, in nanoseconds: the newest line had.
-    pub fn since_ns(&self) -> Option<i64> {
-        if self.newest_ns == i64::MIN {
-            self.resume.map(|(time_ns, _)| time_ns)
-        } else {
-            Some(self.newest_ns)
+    /// The log is read again, from a time that this one was asked for.
+    pub fn reread(&mut self) {
+        self.open = None;
+        if let Some((_, left)) = &mut self.resume {
+            // What was passed over already comes once more, and is to be passed over once more.
+            *left += self.at_newest;
+            self.newest_ns = i64::MIN;
+            self.at_newest = 0;
+            self.window.clear();
         }
+    }
+
+    /// The time to ask Docker from, in nanoseconds: the newest line had, but never later than
+    /// `now_ns`, the clock, or lines would be passed over that are printed until then.
+    pub fn since_ns(&self, now_ns: i64) -> Option<i64> {
+        let newest_ns = self.newest()?;
+        let set_back = newest_ns > now_ns.saturating_add(CLOCK_NS);
+        Some(newest_ns.min(if set_back { now_ns.saturating_sub(SET_BACK_NS) } else { now_ns }))
     }
 
     /// The line's place if it is new, `None` if it was had already. `now_ns`: the clock.
@@ -106,19 +129,23 @@ impl Dedup {
             self.resume = None;
             self.window.clear();
         }
-        if let Some((resume_ns, left)) = &mut self.resume {
-            if time_ns < *resume_ns {
+        let hash = self.chained(record);
+        if let Some((resume_ns, left)) = self.resume {
+            if time_ns < resume_ns {
                 return None;
             }
-            if time_ns == *resume_ns && *left > 0 {
-                *left -= 1;
-                self.remember(time_ns, &record.text);
+            if time_ns == resume_ns && left > 0 {
+                // A repetition was not counted the first time either.
+                if !self.seen(time_ns, hash) {
+                    self.resume = Some((time_ns, left - 1));
+                    self.remember(time_ns, hash);
+                }
                 return None;
             }
             self.resume = None;
         }
         if time_ns <= self.newest_ns {
-            if time_ns < self.newest_ns - WINDOW_NS || self.seen(time_ns, &record.text) {
+            if time_ns < self.newest_ns - WINDOW_NS || self.seen(time_ns, hash) {
                 return None;
             }
             if self.window.len() == WINDOW_LINES
@@ -127,21 +154,33 @@ impl Dedup {
                 return None;
             }
         }
-        self.remember(time_ns, &record.text);
+        self.remember(time_ns, hash);
         Some(Position::Api { time_ns, done: self.at_newest.saturating_sub(1), part: 0 })
     }
 
     /// The place behind everything had so far.
     pub fn end(&self) -> Option<Position> {
-        self.since_ns().map(|time_ns| Position::Api {
-            time_ns,
-            done: self.resume.map_or(self.at_newest, |(_, done)| done),
-            part: 0,
-        })
+        let left = self.resume.map_or(0, |(_, left)| left);
+        self.newest().map(|time_ns| Position::Api { time_ns, done: self.at_newest + left, part: 0 })
     }
 
-    fn remember(&mut self, time_ns: i64, text: &str) {
-        let hash = self.hasher.hash_one(text);
+    fn newest(&self) -> Option<i64> {
+        if self.newest_ns == i64::MIN {
+            self.resume.map(|(time_ns, _)| time_ns)
+        } else {
+            Some(self.newest_ns)
+        }
+    }
+
+    /// A hash of the record and of the pieces of the same line ahead of it.
+    fn chained(&mut self, record: &Record<'_>) -> u64 {
+        let ahead = self.open.filter(|(time_ns, _)| *time_ns == record.time_ns).map(|(_, hash)| hash);
+        let hash = self.hasher.hash_one((ahead, record.text.as_ref()));
+        self.open = (!record.ends).then_some((record.time_ns, hash));
+        hash
+    }
+
+    fn remember(&mut self, time_ns: i64, hash: u64) {
         if time_ns > self.newest_ns {
             self.newest_ns = time_ns;
             self.at_newest = 0;
@@ -158,8 +197,7 @@ impl Dedup {
         }
     }
 
-    fn seen(&self, time_ns: i64, text: &str) -> bool {
-        let hash = self.hasher.hash_one(text);
+    fn seen(&self, time_ns: i64, hash: u64) -> bool {
         let from = self.window.partition_point(|(had_ns, _)| *had_ns < time_ns);
         self.window.range(from..).take_while(|(had_ns, _)| *had_ns == time_ns).any(|(_, had)| *had == hash)
     }
@@ -209,7 +247,7 @@ mod tests {
 
     #[test]
     fn a_replay_brings_nothing_twice() {
-        let mut dedup = Dedup::new(None);
+        let mut dedup = Dedup::new(None, T0);
         let lines = [(T0, "a"), (T0 + 5, "b"), (T0 + 5, "c"), (T0 + 9, "d")];
         assert_eq!(new_lines(&mut dedup, &lines, T0), ["a", "b", "c", "d"]);
         assert_eq!(new_lines(&mut dedup, &lines, T0), [""; 0]);
@@ -219,10 +257,10 @@ mod tests {
 
     #[test]
     fn a_restart_goes_on_behind_the_last_line() {
-        let mut dedup = Dedup::new(None);
+        let mut dedup = Dedup::new(None, T0);
         new_lines(&mut dedup, &[(T0, "a"), (T0 + 5, "b"), (T0 + 5, "c")], T0);
-        let mut next = Dedup::new(dedup.end());
-        assert_eq!(next.since_ns(), Some(T0 + 5));
+        let mut next = Dedup::new(dedup.end(), T0);
+        assert_eq!(next.since_ns(T0 + 6), Some(T0 + 5));
         assert_eq!(next.end(), dedup.end());
         let lines = [(T0, "a"), (T0 + 5, "b"), (T0 + 5, "c"), (T0 + 5, "d"), (T0 + 6, "e")];
         assert_eq!(new_lines(&mut next, &lines, T0), ["d", "e"]);
@@ -230,9 +268,62 @@ mod tests {
 
     #[test]
     fn a_clock_set_back_hides_no_line() {
-        let mut dedup = Dedup::new(None);
+        let mut dedup = Dedup::new(None, T0);
         new_lines(&mut dedup, &[(T0, "a")], T0);
         let hour = 3_600_000_000_000;
         assert_eq!(new_lines(&mut dedup, &[(T0 - hour, "b"), (T0 - hour + 1, "c")], T0 - hour), ["b", "c"]);
+    }
+
+    #[test]
+    fn equal_pieces_of_a_line_all_count() {
+        let piece = "a".repeat(PIECE);
+        let long = [(T0, piece.as_str()), (T0, &piece), (T0, &piece), (T0, "tail")];
+        let mut dedup = Dedup::new(None, T0);
+        assert_eq!(new_lines(&mut dedup, &long, T0), [&piece, &piece, &piece, "tail"]);
+        assert_eq!(dedup.end(), Some(Position::Api { time_ns: T0, done: 4, part: 0 }));
+        assert_eq!(new_lines(&mut dedup, &long, T0), [""; 0]);
+
+        let mut next = Dedup::new(dedup.end(), T0);
+        let more = [long.as_slice(), &[(T0, "next")]].concat();
+        assert_eq!(new_lines(&mut next, &more, T0), ["next"]);
+        assert_eq!(next.end(), Some(Position::Api { time_ns: T0, done: 5, part: 0 }));
+    }
+
+    #[test]
+    fn a_line_that_broke_off_goes_on_where_it_did() {
+        let piece = "a".repeat(PIECE);
+        let long = [(T0, piece.as_str()), (T0, &piece), (T0, "tail")];
+        let mut dedup = Dedup::new(None, T0);
+        assert_eq!(new_lines(&mut dedup, &long[..1], T0).len(), 1);
+        let position = dedup.end();
+        dedup.reread();
+        assert_eq!(new_lines(&mut dedup, &long, T0), [piece.as_str(), "tail"]);
+
+        let mut next = Dedup::new(position, T0);
+        assert_eq!(new_lines(&mut next, &long[..1], T0), [""; 0]);
+        assert_eq!(next.end(), position);
+        next.reread();
+        assert_eq!(next.end(), position);
+        assert_eq!(new_lines(&mut next, &long, T0), [piece.as_str(), "tail"]);
+    }
+
+    #[test]
+    fn a_clock_set_back_while_away_hides_no_line() {
+        let hour = 3_600_000_000_000;
+        let position = Some(Position::Api { time_ns: T0, done: 1, part: 0 });
+        assert!(is_ahead(position, T0 - hour) && !is_ahead(position, T0 - CLOCK_NS));
+        let mut dedup = Dedup::new(position, T0 - hour);
+        assert_eq!((dedup.since_ns(T0 - hour), dedup.end()), (None, None));
+        assert_eq!(new_lines(&mut dedup, &[(T0 - hour, "b")], T0 - hour), ["b"]);
+    }
+
+    #[test]
+    fn docker_is_never_asked_for_the_future() {
+        let mut dedup = Dedup::new(None, T0);
+        new_lines(&mut dedup, &[(T0, "a")], T0);
+        assert_eq!(dedup.since_ns(T0 + 5), Some(T0));
+        assert_eq!(dedup.since_ns(T0 - 5), Some(T0 - 5));
+        let hour = 3_600_000_000_000;
+        assert_eq!(dedup.since_ns(T0 - hour), Some(T0 - hour - SET_BACK_NS));
     }
 }
