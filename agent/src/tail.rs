@@ -10,8 +10,12 @@ pub mod watch;
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::ffi::{OsStr, OsString};
+use std::fs::File;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
+
+use log::warn;
 
 use crate::logs::cursor::{Cursor, FileId, Position};
 use crate::logs::json_file::{Record, parse};
@@ -19,6 +23,9 @@ use file::LogFile;
 
 /// What one call reads, at most. A record is at most a piece of 16 KiB with every byte escaped.
 pub const READ_BYTES: usize = 256 * 1024;
+
+/// How often a directory is looked through while Docker renames what is in it.
+const SCANS: usize = 5;
 
 /// The log of one container: its files, oldest first.
 #[derive(Debug)]
@@ -53,6 +60,12 @@ pub struct Progress {
     pub truncated: bool,
 }
 
+/// What one look through the directory gave.
+struct Scan {
+    new: usize,
+    vanished: usize,
+}
+
 /// What stands in the log at one place.
 #[derive(Debug)]
 pub enum Entry<'a> {
@@ -69,11 +82,10 @@ impl Tail {
         let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
         let name = path.file_name().unwrap_or_default().to_owned();
         let mut tail = Self { directory, name, files: VecDeque::new(), done: Vec::new(), end: None };
-        for number in tail.rotations(true)?.into_iter().rev() {
-            match LogFile::open(&tail.path(&number)) {
-                Ok(file) => tail.files.push_back(file),
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
+        // A name that vanishes between list and look has another by now: look again.
+        for _ in 0..SCANS {
+            if tail.scan(true)?.vanished == 0 {
+                break;
             }
         }
         let found = tail.resume(cursor)?;
@@ -96,7 +108,18 @@ impl Tail {
                 return Ok(Progress::default());
             };
             let truncated = newest && file.truncated()?;
-            let bytes = file.fill(buffer)?;
+            let bytes = match file.fill(buffer) {
+                // A file that Docker has left and that cannot be read must not hide the newer ones.
+                Err(error) if !newest => {
+                    warn!(
+                        "cannot read on in a rotated log in {}: {error}; the next goes on",
+                        self.directory.display()
+                    );
+                    self.files.pop_front();
+                    continue;
+                }
+                filled => filled?,
+            };
             let consumed = file.entries(buffer.get(..bytes).unwrap_or_default(), !newest, take);
             file.consume(buffer.get(..bytes).unwrap_or_default(), consumed);
             if consumed > 0 {
@@ -106,6 +129,9 @@ impl Tail {
                 return Ok(Progress { bytes: consumed, truncated });
             }
             if newest {
+                if !self.is_behind() {
+                    return Ok(Progress::default());
+                }
                 // Docker may have written to this file and rotated since: after a rotation was
                 // seen, the loop reads the file once more before it is left.
                 if !self.rescan()? {
@@ -123,22 +149,17 @@ impl Tail {
     /// any.
     pub fn rescan(&mut self) -> io::Result<bool> {
         self.done.retain(LogFile::has_name);
-        let mut new = Vec::new();
-        // From the newest to the oldest: what Docker renames meanwhile moves ahead of us, so it
-        // may be seen twice, but is never passed over.
-        for number in self.rotations(false)? {
-            match LogFile::open_unless(&self.path(&number), |inode| {
-                self.files.iter().chain(&self.done).chain(&new).any(|file| file.inode() == inode)
-            }) {
-                Ok(Some(file)) => new.push(file),
-                Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(error),
-            }
+        Ok(self.scan(false)?.new > 0)
+    }
+
+    /// Takes over a file that Docker has begun, the newest by now, unless it is known already.
+    pub fn adopt(&mut self, file: File) -> io::Result<()> {
+        let file = LogFile::new(file, false)?;
+        self.done.retain(LogFile::has_name);
+        if !self.knows(file.inode()) {
+            self.files.push_back(file);
         }
-        let any = !new.is_empty();
-        self.files.extend(new.into_iter().rev());
-        Ok(any)
+        Ok(())
     }
 
     /// Where reading stands: behind the last entry handed over.
@@ -146,16 +167,41 @@ impl Tail {
         self.end
     }
 
-    /// The log's files are deleted, and what they held is read.
-    pub fn is_deleted(&self) -> bool {
-        self.files.len() <= 1
-            && self.files.front().is_none_or(|file| !file.has_name())
-            && !self.path(OsStr::new("")).exists()
-    }
-
     /// The directory that the files are in.
     pub fn directory(&self) -> &Path {
         &self.directory
+    }
+
+    /// Docker has begun another file than the newest we have.
+    fn is_behind(&self) -> bool {
+        let now = self.path(OsStr::new("")).symlink_metadata().map(|metadata| metadata.ino());
+        match (self.files.back(), now) {
+            (Some(newest), Ok(inode)) => newest.inode() != inode,
+            _ => true,
+        }
+    }
+
+    fn knows(&self, inode: u64) -> bool {
+        self.files.iter().chain(&self.done).any(|file| file.inode() == inode)
+    }
+
+    /// Takes hold of every file that is not known, in the order in which they were written.
+    fn scan(&mut self, compressed: bool) -> io::Result<Scan> {
+        let (mut new, mut vanished) = (Vec::<LogFile>::new(), 0);
+        // From the newest to the oldest: what Docker renames meanwhile moves ahead of us, so it
+        // may be seen twice, but is never passed over.
+        for ending in self.rotations(compressed)? {
+            let known = |inode| self.knows(inode) || new.iter().any(|file| file.inode() == inode);
+            match LogFile::open_unless(&self.path(&ending), known) {
+                Ok(Some(file)) => new.push(file),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::NotFound => vanished += 1,
+                Err(error) => return Err(error),
+            }
+        }
+        let scan = Scan { new: new.len(), vanished };
+        self.files.extend(new.into_iter().rev());
+        Ok(scan)
     }
 
     /// Endings of the log's file names, the newest first: nothing, `.1`, `.2` … and, if asked
@@ -198,12 +244,14 @@ impl Tail {
 
     fn resume(&mut self, cursor: &Cursor) -> io::Result<Found> {
         let places = [cursor.stdout, cursor.stderr];
-        let mut from = None;
+        let (mut from, mut gap) = (None, false);
         for (pipe, place) in places.into_iter().enumerate() {
             let Some(Position::File { file: id, offset, part }) = place else { continue };
             let Some(at) = self.find(&id)? else {
-                from = None;
-                break;
+                // All that is left of this pipe is newer; the other keeps its place.
+                gap = true;
+                from = Some((0, 0));
+                continue;
             };
             for (index, file) in self.files.iter_mut().enumerate() {
                 let before = match index.cmp(&at) {
@@ -217,21 +265,14 @@ impl Tail {
                 from = Some((at, offset));
             }
         }
-        let Some((at, offset)) = from else {
-            let known = places.into_iter().flatten().any(|place| matches!(place, Position::File { .. }));
-            for file in &mut self.files {
-                file.skip(0, 0, 0);
-                file.skip(1, 0, 0);
-            }
-            return Ok(if known { Found::Gap } else { Found::New });
-        };
+        let Some((at, offset)) = from else { return Ok(Found::New) };
         let rest = self.files.split_off(at);
         self.done = std::mem::replace(&mut self.files, rest).into_iter().collect();
         if let Some(file) = self.files.front_mut() {
             file.seek(offset)?;
             self.end = Some(file.position());
         }
-        Ok(Found::Resumed)
+        Ok(if gap { Found::Gap } else { Found::Resumed })
     }
 
     /// The file that `id` was made of: by inode and head, or by head alone if it was compressed.

@@ -103,19 +103,19 @@ async fn follow(
         return Ok(());
     }
     loop {
-        let next = match early.take() {
-            Some(next) => next,
-            None => tokio::select! {
-                next = happenings.next() => next,
-                (id, looked) = later.next() => {
-                    if let Some(found) = later.settle(&id, looked)?
-                        && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
-                    {
-                        return Ok(());
-                    }
-                    continue;
+        let told = early.take();
+        let next = tokio::select! {
+            // What was told already is taken first: the other arm would drop it.
+            biased;
+            next = async { if let Some(told) = told { told } else { happenings.next().await } } => next,
+            (id, looked) = later.next() => {
+                if let Some(found) = later.settle(&id, looked)?
+                    && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
+                {
+                    return Ok(());
                 }
-            },
+                continue;
+            }
         };
         let Some(happening) = next else { return Ok(()) };
         let command = match happening? {
@@ -146,13 +146,16 @@ async fn follow(
 /// What came of a look at a container: `None`, it is gone.
 type Looked = Result<Option<Found>, DockerError>;
 
+/// A look under way.
+type Looking<'a> = Pin<Box<dyn Future<Output = Looked> + Send + 'a>>;
+
 /// Containers that Docker would not tell of: one of them must not hide all the others. They are
 /// looked at again one at a time, beside the events, for Docker may take long to answer.
 struct Later<'a> {
     engine: &'a Engine,
     warned: &'a mut HashSet<String>,
     due: HashMap<String, Instant>,
-    looking: Option<(String, Pin<Box<dyn Future<Output = Looked> + Send + 'a>>)>,
+    looking: Option<(String, Looking<'a>)>,
 }
 
 impl Later<'_> {
@@ -275,6 +278,7 @@ mod tests {
         stream.write_all(answer.as_bytes()).await.unwrap();
     }
 
+    #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
     #[tokio::test(start_paused = true)]
     async fn a_container_that_cannot_be_looked_at_hides_no_other() {
         let directory = tempfile::tempdir().unwrap();

@@ -23,7 +23,7 @@ use crate::logs::flow::{Closed, Flow};
 use crate::logs::route::Selection;
 use crate::spool::Spool;
 use crate::tail::READ_BYTES;
-use crate::tail::watch::{Seen, Watcher};
+use crate::tail::watch::{self, Seen, Watcher};
 
 /// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
 const POLL: Duration = Duration::from_millis(200);
@@ -105,12 +105,16 @@ impl Logs {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                seen = next_rotation(&mut self.watcher) => self.rotated(&seen),
+                seen = watch::next(&mut self.watcher) => self.rotated(seen),
                 Some(command) = commands.recv() => self.obey(command),
                 Some(piece) = self.pieces.1.recv() => self.piece(&piece),
                 () = sleep_until(deadline) => {}
             }
             // Whatever woke us: a busy source of one kind must not keep the others waiting.
+            // Files come in the order in which they were begun: before a read looks for them itself.
+            while let Some(seen) = self.watcher.as_mut().and_then(Watcher::next_now) {
+                self.rotated(seen);
+            }
             if busy || poll + POLL <= Instant::now() {
                 poll = Instant::now();
                 busy = self.read();
@@ -247,9 +251,12 @@ impl Logs {
         self.cursors.retain(|id, _| known.contains(id));
     }
 
-    fn rotated(&mut self, seen: &Seen) {
-        for source in self.sources.values_mut() {
-            source.look_for_rotation(seen);
+    fn rotated(&mut self, seen: Seen) {
+        match seen {
+            Seen::Begun(directory, mut file) => {
+                self.sources.values_mut().any(|source| source.take_over(&directory, &mut file));
+            }
+            Seen::Overflow => self.sources.values_mut().for_each(Source::rescan),
         }
     }
 
@@ -278,10 +285,7 @@ impl Logs {
             self.forget(&id);
         }
         while let Some(ended) = self.readers.try_join_next() {
-            // Only a panic: whoever aborts a reader does not want to hear of it.
-            if let Err(error) = ended
-                && error.is_panic()
-            {
+            if ended.is_err_and(|error| error.is_panic()) {
                 error!("the reader of an API log panicked: its container is not followed until a restart");
             }
         }
@@ -384,19 +388,5 @@ impl Settings {
             (Some(to), Some(flow)) if *flow.destination() != to => flow.redirect(to),
             _ => {}
         }
-    }
-}
-
-async fn next_rotation(watcher: &mut Option<Watcher>) -> Seen {
-    match watcher {
-        None => std::future::pending().await,
-        Some(watching) => match watching.next().await {
-            Ok(seen) => seen,
-            Err(error) => {
-                warn!("watching log directories failed: {error}; rotations are found by polling from now on");
-                *watcher = None;
-                Seen::Overflow
-            }
-        },
     }
 }

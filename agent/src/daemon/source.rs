@@ -1,5 +1,6 @@
 //! One container as the log loop sees it: how its log is read, and the flow its lines go through.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
@@ -15,7 +16,7 @@ use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
 use crate::logs::flow::Flow;
 use crate::logs::json_file::Record;
-use crate::tail::watch::{Seen, Watcher};
+use crate::tail::watch::Watcher;
 use crate::tail::{Entry, Found as FoundLog, Tail};
 use crate::telemetry::now_ns;
 
@@ -188,14 +189,26 @@ impl Source {
         }
     }
 
-    /// Takes hold of new files, if `seen` is about this log.
-    pub(super) fn look_for_rotation(&mut self, seen: &Seen) {
-        let Log::File(tail) = &mut self.log else { return };
-        let concerned = match seen {
-            Seen::Overflow => true,
-            Seen::Rotated(directory) => directory == tail.directory(),
+    /// Takes over a new file of this log, which the watcher opened. Whether it is of this log.
+    pub(super) fn take_over(&mut self, directory: &Path, file: &mut Option<File>) -> bool {
+        let Log::File(tail) = &mut self.log else { return false };
+        if tail.directory() != directory {
+            return false;
+        }
+        let taken = match file.take() {
+            Some(file) => tail.adopt(file),
+            None => tail.rescan().map(|_| ()),
         };
-        if concerned && let Err(error) = tail.rescan() {
+        if let Err(error) = taken {
+            warn!("cannot follow the rotation of the log in {}: {error}", directory.display());
+        }
+        true
+    }
+
+    /// Looks for new files itself.
+    pub(super) fn rescan(&mut self) {
+        let Log::File(tail) = &mut self.log else { return };
+        if let Err(error) = tail.rescan() {
             warn!("cannot look for rotated logs in {}: {error}", tail.directory().display());
         }
     }

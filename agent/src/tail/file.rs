@@ -33,9 +33,12 @@ enum Source {
 
 impl LogFile {
     pub(super) fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
+        Self::new(File::open(path)?, path.extension().is_some_and(|ending| ending == "gz"))
+    }
+
+    pub(super) fn new(file: File, compressed: bool) -> io::Result<Self> {
         let inode = file.metadata()?.ino();
-        let source = if path.extension().is_some_and(|ending| ending == "gz") {
+        let source = if compressed {
             Source::Compressed(Box::new(MultiGzDecoder::new(file)), Vec::new())
         } else {
             Source::Plain(file)
@@ -74,7 +77,7 @@ impl LogFile {
 
     pub(super) fn seek(&mut self, offset: u64) -> io::Result<()> {
         if let Source::Compressed(decoder, _) = &mut self.source {
-            io::copy(&mut decoder.take(offset), &mut io::sink())?;
+            ended_early(io::copy(&mut decoder.take(offset), &mut io::sink()))?;
         }
         self.offset = offset;
         Ok(())
@@ -119,7 +122,7 @@ impl LogFile {
             Source::Plain(file) => file.read_at(buffer, self.offset),
             Source::Compressed(decoder, carry) => {
                 let room = buffer.len().saturating_sub(carry.len()) as u64;
-                decoder.take(room).read_to_end(carry)?;
+                ended_early(decoder.take(room).read_to_end(carry))?;
                 if let Some(start) = buffer.get_mut(..carry.len()) {
                     start.copy_from_slice(carry);
                 }
@@ -198,6 +201,15 @@ impl LogFile {
             }
         }
         Ok((filled == bytes.len()).then(|| crc32fast::hash(&bytes)))
+    }
+}
+
+/// A compressed file that a crash cut short or damaged ends where it can no longer be decoded.
+fn ended_early<T: Default>(read: io::Result<T>) -> io::Result<T> {
+    use io::ErrorKind::{InvalidData, InvalidInput, UnexpectedEof};
+    match read {
+        Err(error) if matches!(error.kind(), InvalidData | InvalidInput | UnexpectedEof) => Ok(T::default()),
+        read => read,
     }
 }
 

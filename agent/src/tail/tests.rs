@@ -203,7 +203,6 @@ fn a_log_that_comes_later_is_awaited_and_a_deleted_one_is_read_to_its_end() {
     assert!(tail.rescan().unwrap());
     fs::remove_file(log.path("")).unwrap();
     assert_eq!(numbers(&mut tail), [0, 1]);
-    assert!(tail.is_deleted());
 }
 
 #[test]
@@ -238,4 +237,61 @@ fn what_is_no_record_is_handed_over_and_the_rest_goes_on() {
     let overlong = format!("malformed {READ_BYTES}");
     let expected = [&overlong, "malformed 10", "a", "malformed 7", "a", "malformed 23", "a"];
     assert_eq!(seen, expected);
+}
+
+#[test]
+fn a_compressed_file_that_a_crash_cut_short_does_not_hide_the_newer_ones() {
+    let mut log = Log::new();
+    log.write(2000);
+    log.rotate(3);
+    log.compress(1);
+    let path = log.path(".1.gz");
+    let bytes = fs::read(&path).unwrap();
+    fs::write(&path, &bytes[..bytes.len() / 2]).unwrap();
+    log.write(3);
+    let (mut tail, _) = log.open(&Cursor::default());
+    let mut seen = Vec::new();
+    let mut take = |entry: Entry<'_>, _: Position| {
+        if let Entry::Record(record) = entry {
+            seen.push(record.text.trim_start_matches("n=").parse::<u64>().unwrap());
+        }
+    };
+    let mut buffer = vec![0; READ_BYTES];
+    while tail.read(&mut buffer, &mut take).unwrap().bytes > 0 {}
+    assert!(seen.len() > 100, "what could be decoded: {}", seen.len());
+    assert_eq!(seen[seen.len() - 3..], [2000, 2001, 2002]);
+}
+
+#[test]
+fn the_pipe_whose_file_is_left_goes_on_at_its_place() {
+    let mut log = Log::new();
+    log.write(3);
+    let (mut tail, _) = log.open(&Cursor::default());
+    numbers(&mut tail);
+    let stderr = tail.end();
+    log.rotate(2);
+    log.write(6);
+    numbers(&mut tail);
+    let cursor = Cursor { stdout: tail.end(), stderr };
+    drop(tail);
+    fs::remove_file(log.path(".1")).unwrap();
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Gap);
+    assert_eq!(numbers(&mut tail), [3, 6], "standard error from the oldest that is left, nothing else again");
+}
+
+#[test]
+fn a_file_that_was_taken_hold_of_is_read_though_its_name_is_gone() {
+    let mut log = Log::new();
+    log.write(1);
+    let (mut tail, _) = log.open(&Cursor::default());
+    for _ in 0..4 {
+        log.rotate(2);
+        tail.adopt(fs::File::open(log.path("")).unwrap()).unwrap();
+        log.write(1);
+    }
+    assert_eq!(numbers(&mut tail), [0, 1, 2, 3, 4]);
+    log.rotate(2);
+    tail.adopt(fs::File::open(log.path("")).unwrap()).unwrap();
+    assert!(tail.done.len() <= 2, "files without a name are let go: {}", tail.done.len());
 }
