@@ -202,9 +202,7 @@ impl Logs {
 
     fn found(&mut self, found: Found, engine: Option<Engine>) {
         let id = found.container.id.clone();
-        if let Some(source) =
-            self.sources.get_mut(&id).filter(|source| !matches!(source.log, Log::Unreadable))
-        {
+        if let Some(source) = self.sources.get_mut(&id) {
             source.started_again();
             if source.found.container.name != found.container.name {
                 source.found.container.name = found.container.name;
