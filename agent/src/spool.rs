@@ -45,6 +45,10 @@ pub struct Spool {
     changed: watch::Sender<()>,
 }
 
+/// What came of writing a batch: how many events were given up to make room for it, or the batch
+/// itself, with the reason why it could not be written.
+pub type Appended = Result<u64, (io::Error, Box<(Header, Bytes)>)>;
+
 /// What was found when the spool was opened.
 #[derive(Debug, Default)]
 pub struct Recovered {
@@ -116,12 +120,7 @@ impl Spool {
     ///
     /// # Errors
     /// The batch comes back with the error: it was not written, and nothing is lost yet.
-    pub fn append(
-        &self,
-        container: &str,
-        cursor: &Cursor,
-        batch: Finished,
-    ) -> Result<u64, (io::Error, Box<(Header, Bytes)>)> {
+    pub fn append(&self, container: &str, cursor: &Cursor, batch: Finished) -> Appended {
         let number = self.next_number();
         let header = Header {
             number,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant as StdInstant};
 use anyhow::Context;
 use log::{debug, error, info, warn};
 use tokio::sync::{Notify, mpsc};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
@@ -21,7 +21,7 @@ use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
 use crate::logs::flow::{Closed, Flow};
 use crate::logs::route::Selection;
-use crate::spool::Spool;
+use crate::spool::{Appended, Spool};
 use crate::tail::READ_BYTES;
 use crate::tail::watch::{self, Seen, Watcher};
 
@@ -62,6 +62,8 @@ pub struct Logs {
     readers: JoinSet<()>,
     pieces: (mpsc::Sender<Piece>, mpsc::Receiver<Piece>),
     buffer: Vec<u8>,
+    /// The batch that is being written.
+    appending: Option<JoinHandle<Appended>>,
     trouble: bool,
 }
 
@@ -88,6 +90,7 @@ impl Logs {
             readers: JoinSet::new(),
             pieces: mpsc::channel(PIECES),
             buffer: vec![0; READ_BYTES],
+            appending: None,
             trouble: false,
         }
     }
@@ -135,7 +138,8 @@ impl Logs {
                 flow.pause(&mut self.settings.finisher, now);
             }
         }
-        self.write(&stop).await
+        self.write(&stop).await?;
+        self.settle(&stop).await
     }
 
     fn deadline(&self, poll: Instant) -> Instant {
@@ -172,13 +176,12 @@ impl Logs {
     fn reconsider(&mut self) {
         let now = Instant::now().into_std();
         for (id, source) in &mut self.sources {
-            let container = &source.found.container;
-            if self.settings.selection.choose(container, &self.settings.instance_id).is_none() {
-                if let Some(cursor) = source.leave_out(&mut self.settings.finisher, now) {
-                    self.cursors.insert(id.clone(), cursor);
+            match self.settings.selection.choose(&source.found.container, &self.settings.instance_id) {
+                Some(to) => source.redirect(to),
+                None => {
+                    let cursor = source.leave_out(&mut self.settings.finisher, now);
+                    self.cursors.extend(cursor.map(|cursor| (id.clone(), cursor)));
                 }
-            } else {
-                self.settings.redirect(source);
             }
         }
         let settings = &self.settings;
@@ -335,14 +338,24 @@ impl Logs {
         for (id, batch) in closed {
             self.append(id, batch, stop).await?;
         }
+        if self.appending.as_ref().is_some_and(JoinHandle::is_finished) {
+            self.settle(stop).await?;
+        }
         Ok(())
     }
 
+    /// Begins to write a batch, while reading goes on: one at a time, so that they stay in order.
     async fn append(&mut self, id: String, closed: Closed, stop: &CancellationToken) -> anyhow::Result<()> {
+        self.settle(stop).await?;
         let spool = Arc::clone(&self.spool);
-        let written = spawn_blocking(move || spool.append(&id, &closed.cursor, closed.batch))
-            .await
-            .context("writing to the spool panicked")?;
+        self.appending = Some(spawn_blocking(move || spool.append(&id, &closed.cursor, closed.batch)));
+        Ok(())
+    }
+
+    /// Waits for the batch that is being written.
+    async fn settle(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
+        let Some(appending) = self.appending.take() else { return Ok(()) };
+        let written = appending.await.context("writing to the spool panicked")?;
         match written {
             Ok(dropped) => {
                 if dropped > 0 {
@@ -375,16 +388,5 @@ impl Logs {
             }
         }
         Ok(())
-    }
-}
-
-impl Settings {
-    /// Sends a container's lines where its name and the settings now say.
-    fn redirect(&self, source: &mut Source) {
-        let to = self.selection.choose(&source.found.container, &self.instance_id);
-        match (to, &mut source.flow) {
-            (Some(to), Some(flow)) if *flow.destination() != to => flow.redirect(to),
-            _ => {}
-        }
     }
 }

@@ -11,11 +11,11 @@ use tokio::task::AbortHandle;
 
 use super::counters::Counters;
 use crate::docker::{Engine, Found};
-use crate::logs::Pipe;
 use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
 use crate::logs::flow::Flow;
 use crate::logs::json_file::Record;
+use crate::logs::{Destination, Pipe};
 use crate::tail::watch::Watcher;
 use crate::tail::{Entry, Found as FoundLog, Tail};
 use crate::telemetry::now_ns;
@@ -133,6 +133,15 @@ impl Source {
         let flow = self.flow.as_mut()?;
         flow.pause(finisher, now);
         Some(flow.place())
+    }
+
+    /// Sends its lines elsewhere from now on, if that is elsewhere.
+    pub(super) fn redirect(&mut self, to: Destination) {
+        if let Some(flow) = &mut self.flow
+            && *flow.destination() != to
+        {
+            flow.redirect(to);
+        }
     }
 
     /// Reads once, and gives how many bytes that were.
