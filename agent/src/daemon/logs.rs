@@ -176,12 +176,12 @@ impl Logs {
     fn reconsider(&mut self) {
         let now = Instant::now().into_std();
         for (id, source) in &mut self.sources {
-            match self.settings.selection.choose(&source.found.container, &self.settings.instance_id) {
-                Some(to) => source.redirect(to),
-                None => {
-                    let cursor = source.leave_out(&mut self.settings.finisher, now);
-                    self.cursors.extend(cursor.map(|cursor| (id.clone(), cursor)));
-                }
+            let to = self.settings.selection.choose(&source.found.container, &self.settings.instance_id);
+            if let Some(to) = to {
+                source.redirect(to);
+            } else {
+                let cursor = source.leave_out(&mut self.settings.finisher, now);
+                self.cursors.extend(cursor.map(|cursor| (id.clone(), cursor)));
             }
         }
         let settings = &self.settings;
