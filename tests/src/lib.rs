@@ -7,7 +7,7 @@
 //! - [`stream`]: what of one container has arrived there.
 //! - [`agent`]: the binary, its configuration, its log and its footprint.
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
-//! - [`bench`]: what shipping costs, beside what other ways cost.
+//! - [`mod@bench`]: what shipping costs, beside what other ways cost.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
 
 pub mod agent;

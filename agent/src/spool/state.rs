@@ -46,7 +46,7 @@ pub(super) struct Queued {
     /// What the disk gives it.
     pub(super) bytes: u64,
     pub(super) container: Arc<str>,
-    /// Stands for batches that were given up: see [`room`].
+    /// Stands for batches that were given up: see `room.rs`.
     pub(super) marker: bool,
     /// A batch that could not be written, and is kept in memory: the disk is full.
     pub(super) unwritten: Option<Box<(Header, Bytes)>>,
