@@ -10,7 +10,7 @@ use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::logs::batch::events;
+use crate::logs::batch::{Stored, events};
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 use look::Look;
 
@@ -86,8 +86,15 @@ impl Sink for Directory {
                 reason: format!("cannot write {}: {error}", self.file(&batch.destination).display()),
                 after: None,
                 lasting: true,
+                unreachable: false,
+                doubtful: false,
             }),
         }
+    }
+
+    async fn holds(&self, _: &Destination, _: &Stored) -> Result<bool, Refusal> {
+        // Only a kill in the middle of a write leaves a doubt: then the lines come twice.
+        Ok(false)
     }
 
     async fn create(&self, destination: &Destination) -> Result<(), Refusal> {
@@ -97,6 +104,8 @@ impl Sink for Directory {
             reason: format!("cannot make {}: {error}", directory.display()),
             after: None,
             lasting: true,
+            unreachable: false,
+            doubtful: false,
         })
     }
 }

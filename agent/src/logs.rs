@@ -29,12 +29,15 @@ pub mod cursor;
 
 pub mod flow;
 
+pub mod pace;
+
 pub mod route;
 
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::time::Duration;
 
+use batch::Stored;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
@@ -87,6 +90,8 @@ pub struct Receipt {
     pub too_old: usize,
     /// Events more than two hours ahead of the service's clock, which it refused.
     pub too_new: usize,
+    /// Events that it will never take, and that were set aside.
+    pub set_aside: usize,
 }
 
 /// Why a batch was not taken, and so what to do with it.
@@ -101,6 +106,10 @@ pub enum Refusal {
         after: Option<Duration>,
         /// Nothing but an operator's act ends this: try again slowly.
         lasting: bool,
+        /// Nobody answered: it concerns every stream, and ends for all of them at once.
+        unreachable: bool,
+        /// The batch may have been stored all the same: the answer is what got lost.
+        doubtful: bool,
     },
     /// The group or the stream is not there (any more): [`Sink::create`], then again.
     #[error("the log group or stream does not exist")]
@@ -114,6 +123,14 @@ pub enum Refusal {
 pub trait Sink: Send + Sync + 'static {
     /// Hands one batch over.
     fn put(&self, batch: &Outgoing) -> impl Future<Output = Result<Receipt, Refusal>> + Send;
+
+    /// Whether a batch that was handed over without an answer has arrived, by one of its events.
+    /// `false` also where that cannot be seen.
+    fn holds(
+        &self,
+        destination: &Destination,
+        event: &Stored,
+    ) -> impl Future<Output = Result<bool, Refusal>> + Send;
 
     /// Makes the group and the stream, with the group's retention; what exists already is left.
     fn create(&self, destination: &Destination) -> impl Future<Output = Result<(), Refusal>> + Send;

@@ -9,15 +9,19 @@
 //! spool/lock                     held by the one agent that uses the directory
 //! spool/00000000000000000042     a batch: header line, then the body of the request
 //! spool/cursors/<container id>   the last delivered batch of a container, cut to its header
+//! spool/flights/…                which batches are on their way at this moment: see `flight.rs`
 //! spool/quarantine/…             what could not be read, with the reason in the journal
 //! ```
 //!
 //! Knows nothing of why a batch was refused or when to try again.
 
 mod entry;
+mod flight;
+mod quarantine;
 mod recover;
 mod room;
 mod state;
+mod take;
 
 use std::collections::HashMap;
 use std::fs::{self, File, Permissions};
@@ -29,11 +33,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 use tokio::sync::watch;
 
+use crate::logs::Destination;
 use crate::logs::batch::Finished;
 use crate::logs::cursor::Cursor;
-use crate::logs::{Destination, Outgoing};
 pub use entry::Header;
+use quarantine::quarantine;
 use state::State;
+pub use take::{Claim, Taken};
 
 /// The directory, and what is in it.
 #[derive(Debug)]
@@ -79,20 +85,11 @@ pub enum SpoolError {
     },
 }
 
-/// A batch that was taken to be sent. Give it back by [`Spool::delivered`] or [`Spool::release`].
-#[derive(Debug)]
-pub struct Taken {
-    /// Its container, its cursor and its size.
-    pub header: Header,
-    /// What to send.
-    pub outgoing: Outgoing,
-}
-
 impl Spool {
     /// Opens the directory, makes it if need be, and finds what an earlier run left.
     pub fn open(directory: &Path, max_bytes: u64) -> Result<(Self, Recovered), SpoolError> {
         let failed = |source| SpoolError::Directory { path: directory.to_owned(), source };
-        for part in ["", "cursors", "quarantine"] {
+        for part in ["", "cursors", "quarantine", flight::DIRECTORY] {
             make_private(&directory.join(part)).map_err(failed)?;
         }
         let lock = File::create(directory.join("lock")).map_err(failed)?;
@@ -121,7 +118,11 @@ impl Spool {
     /// # Errors
     /// The batch comes back with the error: it was not written, and nothing is lost yet.
     pub fn append(&self, container: &str, cursor: &Cursor, batch: Finished) -> Appended {
-        let number = self.next_number();
+        let (number, after_ms) = {
+            let mut state = self.state();
+            state.newest += 1;
+            (state.newest, state.containers.get(container).and_then(|standing| standing.last_ms))
+        };
         let header = Header {
             number,
             destination: batch.destination,
@@ -130,6 +131,7 @@ impl Spool {
             events: batch.events as u64,
             first_ms: batch.first_ms,
             last_ms: batch.last_ms,
+            after_ms,
             body_bytes: batch.body.len() as u64,
             body_crc: crc32fast::hash(&batch.body),
             gap: None,
@@ -142,7 +144,7 @@ impl Spool {
         let dropped = self.make_room(on_disk(header.body_bytes + entry::HEADER_BYTES));
         match entry::write(&self.path(number), &header, &batch.body) {
             Ok(bytes) => {
-                self.state().enqueue(&header, on_disk(bytes), None);
+                self.state().enqueue(&header, bytes, None);
                 self.changed.send_replace(());
                 Ok(dropped)
             }
@@ -157,114 +159,22 @@ impl Spool {
         self.changed.send_replace(());
     }
 
+    /// The last call to this stream failed, and its batches wait: there is no hurry with more.
+    pub fn is_failing(&self, destination: &Destination) -> bool {
+        self.state().queues.get(destination).is_some_and(|queue| queue.failing)
+    }
+
+    /// Streams with batches that an earlier run sent, and of which it is not known whether they arrived.
+    pub fn in_doubt(&self) -> Vec<Destination> {
+        let state = self.state();
+        let doubtful =
+            state.queues.iter().filter(|(_, queue)| queue.entries.iter().any(|entry| entry.doubt > 0));
+        doubtful.map(|(destination, _)| destination.clone()).collect()
+    }
+
     /// How many batches are kept in memory.
     pub fn unwritten(&self) -> usize {
         self.state().containers.values().map(|standing| standing.unwritten).sum()
-    }
-
-    /// Claims the stream with the oldest batch, of those that are `wanted` and have none in
-    /// flight, for [`Spool::take`].
-    pub fn claim(&self, wanted: impl Fn(&Destination) -> bool) -> Option<Destination> {
-        let mut state = self.state();
-        let waiting =
-            state.queues.iter_mut().filter(|(to, queue)| !queue.in_flight && !queue.replacing && wanted(to));
-        let oldest = waiting.filter_map(|(to, queue)| Some((queue.entries.front()?.number, to, queue)));
-        let (_, destination, queue) = oldest.min_by_key(|(number, ..)| *number)?;
-        queue.in_flight = true;
-        Some(destination.clone())
-    }
-
-    /// How large a buffer [`Spool::take`] needs for the oldest batch of a stream, in bytes.
-    pub fn size_of_oldest(&self, destination: &Destination) -> usize {
-        let state = self.state();
-        let oldest = state.queues.get(destination).and_then(|queue| queue.entries.front());
-        oldest.map_or(0, |entry| usize::try_from(entry.bytes).unwrap_or_default())
-    }
-
-    /// Reads the oldest batch of a claimed stream into `buffer`. One that cannot be read is set
-    /// aside and told in `quarantined`; with nothing left, the claim ends. Blocks on the disk.
-    pub fn take(
-        &self,
-        destination: &Destination,
-        mut buffer: Vec<u8>,
-        quarantined: &mut Vec<(PathBuf, String)>,
-    ) -> Option<Taken> {
-        loop {
-            let front =
-                self.state().queues.get(destination).and_then(|queue| {
-                    queue.entries.front().map(|entry| (entry.number, entry.unwritten.clone()))
-                });
-            let Some((number, unwritten)) = front else {
-                self.release(destination);
-                return None;
-            };
-            let read = match unwritten {
-                Some(held) => Ok(*held),
-                None => entry::read(&self.path(number), std::mem::take(&mut buffer)),
-            };
-            match read {
-                Ok((header, body)) => {
-                    let destination = header.destination.clone();
-                    let events = usize::try_from(header.events).unwrap_or(usize::MAX);
-                    return Some(Taken { header, outgoing: Outgoing { destination, body, events } });
-                }
-                Err(reason) => {
-                    self.forget(destination, number);
-                    quarantined.push(quarantine(&self.directory, &number_name(number), &reason));
-                }
-            }
-        }
-    }
-
-    /// The batch has arrived: it becomes its container's cursor.
-    ///
-    /// # Errors
-    /// The cursor could not be moved: after a crash now, the batch would be sent again.
-    pub fn delivered(&self, taken: &Taken) -> io::Result<()> {
-        let (header, path) = (&taken.header, self.path(taken.header.number));
-        let moved = if self.state().moves_on(header) {
-            entry::into_cursor(&path, &self.cursor(&header.container), header)
-        } else {
-            fs::remove_file(path)
-        };
-        self.forget(&header.destination, header.number);
-        self.release(&header.destination);
-        moved
-    }
-
-    /// Ends a claim. A batch that has not arrived stays the oldest of its stream.
-    pub fn release(&self, destination: &Destination) {
-        let mut state = self.state();
-        if let Some(queue) = state.queues.get_mut(destination) {
-            queue.in_flight = false;
-            if queue.entries.is_empty() {
-                state.queues.remove(destination);
-            }
-        }
-        drop(state);
-        self.changed.send_replace(());
-    }
-
-    fn release_if_empty(&self, destination: &Destination) {
-        let mut state = self.state();
-        if state.queues.get(destination).is_some_and(|queue| queue.entries.is_empty() && !queue.in_flight) {
-            state.queues.remove(destination);
-        }
-        drop(state);
-        self.changed.send_replace(());
-    }
-
-    /// Sets a batch aside that the service will never take; its container's cursor moves on.
-    pub fn set_aside(&self, taken: &Taken, reason: &str) -> (PathBuf, String) {
-        let header = &taken.header;
-        if self.state().moves_on(header) {
-            let header = Header { body_bytes: 0, body_crc: 0, ..header.clone() };
-            // Without a cursor, the next start reads these lines again, and sets them aside again.
-            drop(entry::write(&self.cursor(&header.container), &header, &[]));
-        }
-        self.forget(&header.destination, header.number);
-        self.release(&header.destination);
-        quarantine(&self.directory, &number_name(header.number), reason)
     }
 
     /// A container is gone: its cursor goes when nothing of it waits any more.
@@ -307,12 +217,6 @@ impl Spool {
         self.state().bytes
     }
 
-    fn next_number(&self) -> u64 {
-        let mut state = self.state();
-        state.next += 1;
-        state.next
-    }
-
     fn forget(&self, destination: &Destination, number: u64) {
         let retired = self.state().dequeue(destination, number);
         if let Some(container) = retired {
@@ -353,15 +257,6 @@ fn number_name(number: u64) -> String {
 fn make_private(directory: &Path) -> io::Result<()> {
     fs::DirBuilder::new().recursive(true).mode(0o700).create(directory)?;
     fs::set_permissions(directory, Permissions::from_mode(0o700))
-}
-
-fn quarantine(directory: &Path, name: &str, reason: &str) -> (PathBuf, String) {
-    let from = directory.join(name);
-    let to = directory.join("quarantine").join(name.replace('/', "-"));
-    match fs::rename(&from, &to) {
-        Ok(()) => (to, reason.to_owned()),
-        Err(error) => (from, format!("{reason}; and it cannot be moved to quarantine: {error}")),
-    }
 }
 
 #[cfg(test)]

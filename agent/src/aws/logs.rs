@@ -1,18 +1,28 @@
 //! `CloudWatch` Logs: our [`Sink`] over the SDK. Sends bodies as they are, makes groups and streams
 //! that are missing, and classifies what the service answers.
 
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
 use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
+use aws_sdk_cloudwatchlogs::types::{LogGroup, OutputLogEvent};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_types::body::SdkBody;
 use log::{info, warn};
+use tokio::time::Instant;
 
+use crate::logs::batch::Stored;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+
+/// A group that was there already is asked for its retention some time within this, once in a run: the
+/// account may ask 10 times a second in all, and a fleet may start at once.
+const LOOK_WITHIN: Duration = Duration::from_mins(2);
+/// What is read back, at most, to find one event of one millisecond: pages of 1 MB.
+const PAGES: usize = 10;
 
 /// The service behind one endpoint.
 #[derive(Debug)]
@@ -20,8 +30,11 @@ pub struct CloudWatchLogs {
     client: Client,
     region: String,
     retention_days: i32,
-    /// Groups whose retention was looked at in this run.
-    looked_at: Mutex<Vec<String>>,
+    /// Groups whose retention was looked at in this run, or will be, and when.
+    looks: Mutex<Vec<(String, Option<Instant>)>>,
+    look_within: Duration,
+    /// This host's role may not read what it wrote.
+    blind: AtomicBool,
 }
 
 impl CloudWatchLogs {
@@ -31,43 +44,69 @@ impl CloudWatchLogs {
             client: Client::new(config),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             retention_days,
-            looked_at: Mutex::default(),
+            looks: Mutex::default(),
+            look_within: LOOK_WITHIN,
+            blind: AtomicBool::new(false),
         }
     }
 
+    /// Makes a group that keeps events for as long as is configured.
+    async fn make_group(&self, group: &str) -> Result<(), Refusal> {
+        match self.client.create_log_group().log_group_name(group).send().await {
+            Ok(_) => {
+                info!("made log group {group}");
+                self.set_retention(group).await;
+                Ok(())
+            }
+            Err(error) if exists(&error) => Ok(()),
+            Err(error) if is_denied(&error) => Err(Refusal::Retry {
+                reason: format!(
+                    "the log group {group} does not exist, and this host's role may not make it: allow logs:CreateLogGroup, or make the group"
+                ),
+                after: None,
+                lasting: true,
+                unreachable: false,
+                doubtful: false,
+            }),
+            Err(error) => Err(self.classify("CreateLogGroup", &error)),
+        }
+    }
+
+    /// Has the retention of a group looked at, in a while: see [`LOOK_WITHIN`].
+    fn look_later(&self, group: &str) {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        if !looks.iter().any(|(known, _)| known == group) {
+            looks.push((group.to_owned(), Some(Instant::now() + self.look_within.mul_f64(fastrand::f64()))));
+        }
+    }
+
+    /// The group whose retention is to be looked at now.
+    fn look_now(&self) -> Option<String> {
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let (group, due) = looks.iter_mut().find(|(_, due)| due.is_some_and(|due| due <= Instant::now()))?;
+        *due = None;
+        Some(group.clone())
+    }
+
     /// Sets the retention of a group that never expires. One that somebody chose is left alone.
-    async fn limit_retention(&self, group: &str, made: bool) {
-        {
-            let mut looked_at = self.looked_at.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-            let known = looked_at.iter().any(|known| known == group);
-            // One that was deleted meanwhile, and that we have just made again, is a new one.
-            if known && !made {
-                return;
+    async fn limit_retention(&self, group: &str) {
+        let answer = self.client.describe_log_groups().log_group_name_prefix(group).limit(50).send().await;
+        let found = match &answer {
+            Ok(answer) => answer.log_groups().iter().find(|found| found.log_group_name() == Some(group)),
+            Err(error) => {
+                return warn!("cannot see the retention of {group}: {}", DisplayErrorContext(error));
             }
-            if !known {
-                looked_at.push(group.to_owned());
+        };
+        match found.map(LogGroup::retention_in_days) {
+            Some(None) => self.set_retention(group).await,
+            Some(Some(days)) if days != self.retention_days => {
+                info!("{group} keeps events for {days} days, not {}: left as it is", self.retention_days)
             }
+            _ => {}
         }
-        if !made {
-            let answer =
-                self.client.describe_log_groups().log_group_name_prefix(group).limit(50).send().await;
-            let found = match &answer {
-                Ok(answer) => answer.log_groups().iter().find(|found| found.log_group_name() == Some(group)),
-                Err(error) => {
-                    return warn!("cannot see the retention of {group}: {}", DisplayErrorContext(error));
-                }
-            };
-            match found.map(aws_sdk_cloudwatchlogs::types::LogGroup::retention_in_days) {
-                Some(None) => {}
-                Some(Some(days)) if days != self.retention_days => {
-                    return info!(
-                        "{group} keeps events for {days} days, not {}: left as it is",
-                        self.retention_days
-                    );
-                }
-                _ => return,
-            }
-        }
+    }
+
+    async fn set_retention(&self, group: &str) {
         let put =
             self.client.put_retention_policy().log_group_name(group).retention_in_days(self.retention_days);
         match put.send().await {
@@ -91,7 +130,8 @@ impl CloudWatchLogs {
                 DisplayErrorContext(error),
                 self.region
             );
-            return Refusal::Retry { reason, after: None, lasting: false };
+            let doubtful = matches!(error, SdkError::ResponseError(_)) || !never_left(error);
+            return Refusal::Retry { reason, after: None, lasting: false, unreachable: true, doubtful };
         };
         let status = context.raw().status().as_u16();
         let after = context.raw().headers().get("retry-after").and_then(|after| after.parse().ok());
@@ -104,7 +144,10 @@ impl CloudWatchLogs {
 /// What an answer of the service means.
 fn classify(act: &str, status: u16, after: Option<Duration>, code: &str, message: &str) -> Refusal {
     let said = format!("{act}: {code} {message}").trim_end().to_owned();
-    let retry = |reason, lasting| Refusal::Retry { reason, after, lasting };
+    // An error inside the service says nothing of what was stored before.
+    let doubtful = status >= 500 && status != 503;
+    let retry =
+        |reason, lasting| Refusal::Retry { reason, after, lasting, unreachable: status >= 500, doubtful };
     match code {
         "ResourceNotFoundException" => Refusal::Missing,
         "InvalidParameterException" | "SerializationException" | "ValidationException" => {
@@ -142,6 +185,7 @@ fn receipt(answer: &PutLogEventsOutput, events: usize) -> Receipt {
     Receipt {
         too_old: too_old.unwrap_or_default().min(events),
         too_new: too_new.map_or(0, |from| events.saturating_sub(from)),
+        set_aside: 0,
     }
 }
 
@@ -169,38 +213,101 @@ impl Sink for CloudWatchLogs {
             .send()
             .await;
         match sent {
-            Ok(answer) => Ok(receipt(&answer, batch.events)),
+            Ok(answer) => {
+                if let Some(group) = self.look_now() {
+                    self.limit_retention(&group).await;
+                }
+                Ok(receipt(&answer, batch.events))
+            }
             Err(error) if error.code() == Some("DataAlreadyAcceptedException") => Ok(Receipt::default()),
             Err(error) => Err(self.classify("PutLogEvents", &error)),
         }
     }
 
+    async fn holds(&self, destination: &Destination, event: &Stored) -> Result<bool, Refusal> {
+        if self.blind.load(Ordering::Relaxed) {
+            return Ok(false);
+        }
+        let mut token = None;
+        for _ in 0..PAGES {
+            let page = self
+                .client
+                .get_log_events()
+                .log_group_name(&destination.group)
+                .log_stream_name(&destination.stream)
+                .start_time(event.time_ms)
+                .end_time(event.time_ms + 1)
+                .start_from_head(true)
+                .set_next_token(token.clone());
+            let page = match page.send().await {
+                Ok(page) => page,
+                Err(error) if is_denied(&error) => {
+                    self.blind.store(true, Ordering::Relaxed);
+                    info!(
+                        "this host's role may not read its streams back: a batch whose answer was lost is sent twice; \
+                         allow logs:GetLogEvents to have it looked for first"
+                    );
+                    return Ok(false);
+                }
+                Err(error) if error.code() == Some("ResourceNotFoundException") => return Ok(false),
+                Err(error) => return Err(self.classify("GetLogEvents", &error)),
+            };
+            let is_it = |found: &OutputLogEvent| {
+                found.timestamp() == Some(event.time_ms) && found.message() == Some(&event.message)
+            };
+            if page.events().iter().any(is_it) {
+                return Ok(true);
+            }
+            let next = page.next_forward_token;
+            // At its end, a stream gives the token that it was given.
+            if next.is_none() || next == token {
+                return Ok(false);
+            }
+            token = next;
+        }
+        Ok(false)
+    }
+
     async fn create(&self, destination: &Destination) -> Result<(), Refusal> {
         let Destination { group, stream } = destination;
-        let made = match self.client.create_log_group().log_group_name(group).send().await {
-            Ok(_) => {
-                info!("made log group {group}");
-                true
+        let create = self.client.create_log_stream().log_group_name(group).log_stream_name(stream);
+        // The group is nearly always there: asking for it first would be one call too many.
+        let made = match create.clone().send().await {
+            Err(error) if error.code() == Some("ResourceNotFoundException") => {
+                self.make_group(group).await?;
+                create.send().await
             }
-            Err(error) if exists(&error) => false,
-            // Without the right to make groups, one that is there may still take a stream.
-            Err(error) if error.code() == Some("AccessDeniedException") => false,
-            Err(error) => return Err(self.classify("CreateLogGroup", &error)),
+            made => {
+                self.look_later(group);
+                made
+            }
         };
-        self.limit_retention(group, made).await;
-        match self.client.create_log_stream().log_group_name(group).log_stream_name(stream).send().await {
+        match made {
             Ok(_) => Ok(()),
             Err(error) if exists(&error) => Ok(()),
-            Err(error) if error.code() == Some("ResourceNotFoundException") => Err(Refusal::Retry {
-                reason: format!(
-                    "the log group {group} does not exist, and this host's role may not make it: allow logs:CreateLogGroup, or make the group"
-                ),
-                after: None,
-                lasting: true,
-            }),
             Err(error) => Err(self.classify("CreateLogStream", &error)),
         }
     }
+}
+
+/// Whether nothing of the request can have reached the service: no connection came about.
+fn never_left<E: std::error::Error + Send + Sync + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
+    use hyper_util::client::legacy::Error as ClientError;
+    if matches!(error, SdkError::ConstructionFailure(_)) {
+        return true;
+    }
+    let mut next = std::error::Error::source(error);
+    while let Some(error) = next {
+        if error.downcast_ref::<ClientError>().is_some_and(ClientError::is_connect) {
+            return true;
+        }
+        next = error.source();
+    }
+    false
+}
+
+fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
+    matches!(error.code(), Some("AccessDeniedException" | "AccessDenied"))
 }
 
 #[cfg(test)]

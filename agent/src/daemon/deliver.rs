@@ -1,8 +1,9 @@
-//! Takes batches from the spool to the sink, the oldest of each stream first, several streams at
-//! a time, and tries again until they are taken. Ends when nothing more can come and the spool is
-//! empty, or at the deadline of a stop: the rest stays on disk.
+//! Takes batches from the spool to the sink, several streams at a time and one call for each, and
+//! tries again until they are taken. Ends when nothing more can come and the spool is empty, or at
+//! the deadline of a stop: the rest stays on disk.
 
-use std::collections::HashMap;
+mod apart;
+
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -14,17 +15,15 @@ use tokio::time::{Instant, sleep_until, timeout_at};
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
-use crate::logs::{Destination, Receipt, Refusal, Sink};
-use crate::retry;
-use crate::spool::{Spool, Taken};
+use crate::logs::pace::{Pace, Pending, REMINDER};
+use crate::logs::{Outgoing, Receipt, Refusal, Sink};
+use crate::spool::{Claim, Spool, Taken};
 use crate::telemetry::chain;
 
-/// Batches in flight, one of a stream: each takes up to two megabytes of memory.
+/// Calls in flight, one of a stream: each takes up to two megabytes of memory.
 const IN_FLIGHT: usize = 4;
 /// After the last batch was written, a stop waits so long for the service to take it.
 const LAST_CALL: Duration = Duration::from_millis(1200);
-/// How often the same trouble is told again.
-const REMINDER: Duration = Duration::from_mins(5);
 
 /// What all deliveries share.
 struct Delivery<S> {
@@ -35,19 +34,11 @@ struct Delivery<S> {
     told: Mutex<Option<Instant>>,
 }
 
-/// How a stream is doing.
-#[derive(Default)]
-struct Trouble {
-    attempts: u32,
-    until: Option<Instant>,
-    said: Option<Instant>,
-}
-
 /// What became of one attempt.
 enum Outcome {
     Delivered,
     Nothing,
-    Failed(Refusal),
+    Failed(Refusal, Box<Taken>),
 }
 
 /// Delivers until `closed` (nothing more will be written) and then to the end, or to the deadline.
@@ -59,32 +50,33 @@ pub async fn run<S: Sink>(
 ) -> anyhow::Result<()> {
     let delivery = Arc::new(Delivery { spool: Arc::clone(&spool), sink, counters, told: Mutex::default() });
     let mut changes = spool.changes();
-    let mut troubles: HashMap<Destination, Trouble> = HashMap::new();
-    let mut calls: JoinSet<(Destination, anyhow::Result<Outcome>)> = JoinSet::new();
+    let mut pace = Pace::default();
+    for destination in spool.in_doubt() {
+        pace.doubt(&destination, Instant::now().into_std());
+    }
+    let mut calls: JoinSet<(Claim, anyhow::Result<Outcome>)> = JoinSet::new();
     let mut deadline: Option<Instant> = None;
     loop {
         let now = Instant::now();
         if deadline.is_some_and(|deadline| deadline <= now || spool.is_empty()) {
             break;
         }
-        let due = |to: &Destination| troubles.get(to).and_then(|t| t.until).is_none_or(|until| until <= now);
         while calls.len() < IN_FLIGHT
-            && let Some(destination) = spool.claim(due)
+            && let Some(claim) = spool.claim(|to, pending| pace.may(to, pending, now.into_std()))
         {
             let delivery = Arc::clone(&delivery);
             calls.spawn(async move {
-                let outcome = delivery.attempt(&destination).await;
-                (destination, outcome)
+                let outcome = delivery.attempt(&claim).await;
+                (claim, outcome)
             });
         }
-        let next = troubles.values().filter_map(|trouble| trouble.until).filter(|until| *until > now).min();
-        let wake = next.into_iter().chain(deadline).min();
+        let wake = pace.next(now.into_std()).map(Instant::from_std).into_iter().chain(deadline).min();
         tokio::select! {
             () = closed.cancelled(), if deadline.is_none() => deadline = Some(Instant::now() + LAST_CALL),
             _ = changes.changed() => {}
             Some(ended) = calls.join_next() => {
-                let (destination, outcome) = ended.context("a delivery panicked")?;
-                settle(&delivery, &mut troubles, &destination, outcome?);
+                let (claim, outcome) = ended.context("a delivery panicked")?;
+                delivery.settle(&mut pace, &claim, outcome?);
             }
             () = async { if let Some(wake) = wake { sleep_until(wake).await } else { std::future::pending().await } } => {}
         }
@@ -92,8 +84,8 @@ pub async fn run<S: Sink>(
     // A call in flight may be the one that just gets through.
     if let Some(deadline) = deadline {
         while let Ok(Some(ended)) = timeout_at(deadline, calls.join_next()).await {
-            let (destination, outcome) = ended.context("a delivery panicked")?;
-            settle(&delivery, &mut troubles, &destination, outcome?);
+            let (claim, outcome) = ended.context("a delivery panicked")?;
+            delivery.settle(&mut pace, &claim, outcome?);
         }
     }
     if !spool.is_empty() {
@@ -102,88 +94,57 @@ pub async fn run<S: Sink>(
     Ok(())
 }
 
-fn settle<S>(
-    delivery: &Delivery<S>,
-    troubles: &mut HashMap<Destination, Trouble>,
-    destination: &Destination,
-    outcome: Outcome,
-) {
-    let refusal = match outcome {
-        Outcome::Nothing => return,
-        Outcome::Delivered => {
-            if let Some(trouble) = troubles.remove(destination) {
-                if trouble.said.is_some() {
-                    info!("{} {} takes lines again", destination.group, destination.stream);
-                }
-                // The service answers: nobody needs to wait for it any longer.
-                for trouble in troubles.values_mut() {
-                    trouble.until = None;
-                }
-            }
-            return;
-        }
-        Outcome::Failed(refusal) => refusal,
-    };
-    let trouble = troubles.entry(destination.clone()).or_default();
-    trouble.attempts += 1;
-    let (after, lasting) = match &refusal {
-        Refusal::Retry { after, lasting, .. } => (*after, *lasting),
-        Refusal::Missing | Refusal::Refused(_) => (None, true),
-    };
-    let cap = if lasting { retry::LASTING_CAP } else { retry::CAP };
-    let wait = retry::wait(trouble.attempts, cap, fastrand::f64()).max(after.unwrap_or_default());
-    let now = Instant::now();
-    trouble.until = Some(now + wait);
-    // Only now: who sees it released must see the wait too.
-    delivery.spool.release(destination);
-    if (trouble.attempts > 1 || lasting) && trouble.said.is_none_or(|said| said + REMINDER <= now) {
-        trouble.said = Some(now);
-        warn!(
-            "cannot deliver to {} {}: {}; nothing is lost, {} bytes wait in the spool",
-            destination.group,
-            destination.stream,
-            chain(&refusal),
-            delivery.spool.bytes()
-        );
-    }
-}
-
 impl<S: Sink> Delivery<S> {
-    async fn attempt(&self, destination: &Destination) -> anyhow::Result<Outcome> {
-        let Some(taken) = self.take(destination).await? else { return Ok(Outcome::Nothing) };
-        let mut result = self.sink.put(&taken.outgoing).await;
-        if let Err(Refusal::Missing) = result {
-            result = match self.sink.create(destination).await {
-                Ok(()) => self.sink.put(&taken.outgoing).await,
-                Err(refusal) => Err(refusal),
-            };
+    async fn attempt(&self, claim: &Claim) -> anyhow::Result<Outcome> {
+        let Some(taken) = self.take(claim).await? else { return Ok(Outcome::Nothing) };
+        if taken.pending == Pending::Doubtful
+            && let Some(event) = taken.evidence()
+        {
+            match self.sink.holds(&claim.destination, &event).await {
+                Ok(true) => {
+                    self.finish(taken, Receipt::default()).await?;
+                    return Ok(Outcome::Delivered);
+                }
+                Ok(false) => {}
+                Err(refusal) => return Ok(Outcome::Failed(still_in_doubt(refusal), Box::new(taken))),
+            }
+        }
+        let mut result = self.put(&taken.outgoing).await;
+        if let Err(Refusal::Refused(reason)) = &result {
+            result = self.put_apart(&taken, reason).await;
         }
         match result {
             Ok(receipt) => {
-                self.count(&taken, receipt);
-                self.finish(taken).await?;
+                self.finish(taken, receipt).await?;
                 Ok(Outcome::Delivered)
             }
             Err(Refusal::Refused(reason)) => {
-                self.counters.set_aside.add(taken.header.events);
-                error!(
-                    "CloudWatch Logs refuses a batch of {} events for good: {reason}",
-                    taken.header.events
-                );
-                tell_quarantined(vec![self.spool.set_aside(&taken, &reason)]);
+                let events = taken.outgoing.events as u64;
+                self.counters.set_aside.add(events);
+                error!("CloudWatch Logs refuses a batch of {events} events for good: {reason}");
+                tell_quarantined(self.spool.set_aside(&taken, &reason));
                 Ok(Outcome::Delivered)
             }
-            Err(refusal) => Ok(Outcome::Failed(refusal)),
+            Err(refusal) => Ok(Outcome::Failed(refusal, Box::new(taken))),
         }
     }
 
-    async fn take(&self, destination: &Destination) -> anyhow::Result<Option<Taken>> {
-        let (spool, destination) = (Arc::clone(&self.spool), destination.clone());
+    async fn put(&self, outgoing: &Outgoing) -> Result<Receipt, Refusal> {
+        let result = self.sink.put(outgoing).await;
+        if !matches!(result, Err(Refusal::Missing)) {
+            return result;
+        }
+        self.sink.create(&outgoing.destination).await?;
+        self.sink.put(outgoing).await
+    }
+
+    async fn take(&self, claim: &Claim) -> anyhow::Result<Option<Taken>> {
+        let (spool, claim) = (Arc::clone(&self.spool), claim.clone());
         // Made here: what a helper thread allocates stays with it, a megabyte for each thread.
-        let buffer = Vec::with_capacity(spool.size_of_oldest(&destination));
+        let buffer = Vec::with_capacity(claim.bytes);
         let (taken, quarantined) = spawn_blocking(move || {
             let mut quarantined = Vec::new();
-            (spool.take(&destination, buffer, &mut quarantined), quarantined)
+            (spool.take(&claim, buffer, &mut quarantined), quarantined)
         })
         .await
         .context("reading the spool panicked")?;
@@ -191,30 +152,77 @@ impl<S: Sink> Delivery<S> {
         Ok(taken)
     }
 
-    fn count(&self, taken: &Taken, receipt: Receipt) {
-        let rejected = (receipt.too_old + receipt.too_new) as u64;
-        self.counters.shipped.add(taken.header.events.saturating_sub(rejected));
-        self.counters.dropped_too_old.add(receipt.too_old as u64);
-        self.counters.dropped_too_new.add(receipt.too_new as u64);
-        let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        if rejected > 0 && told.is_none_or(|told| told + REMINDER <= now) {
-            *told = Some(now);
+    fn settle(&self, pace: &mut Pace, claim: &Claim, outcome: Outcome) {
+        let (destination, now) = (&claim.destination, Instant::now().into_std());
+        let (refusal, taken) = match outcome {
+            Outcome::Nothing => return,
+            Outcome::Delivered => {
+                if pace.answered(destination, claim.pending) {
+                    info!("{} {} takes lines again", destination.group, destination.stream);
+                }
+                return;
+            }
+            Outcome::Failed(refusal, taken) => (refusal, taken),
+        };
+        let tell = pace.failed(destination, claim.pending, &refusal, now, fastrand::f64());
+        let doubtful = matches!(refusal, Refusal::Retry { doubtful: true, .. });
+        if doubtful {
+            pace.doubt(destination, now);
+        }
+        // Only now: who sees it given back must see the wait too.
+        self.spool.failed(&taken, doubtful);
+        if tell {
             warn!(
-                "CloudWatch Logs rejected {} events as too old and {} as too new, of {} for {}; \
-                 check this host's clock and the group's retention",
-                receipt.too_old, receipt.too_new, taken.header.events, taken.header.destination.stream
+                "cannot deliver to {} {}: {}; nothing is lost, {} bytes wait in the spool",
+                destination.group,
+                destination.stream,
+                chain(&refusal),
+                self.spool.bytes()
             );
         }
     }
 
-    async fn finish(&self, taken: Taken) -> anyhow::Result<()> {
+    async fn finish(&self, taken: Taken, receipt: Receipt) -> anyhow::Result<()> {
+        let events = taken.outgoing.events as u64;
+        let rejected = (receipt.too_old + receipt.too_new) as u64;
+        let set_aside = receipt.set_aside as u64;
+        self.counters.shipped.add(events.saturating_sub(rejected + set_aside));
+        self.counters.dropped_too_old.add(receipt.too_old as u64);
+        self.counters.dropped_too_new.add(receipt.too_new as u64);
+        self.counters.set_aside.add(set_aside);
+        if rejected > 0 && self.to_be_told() {
+            warn!(
+                "CloudWatch Logs rejected {} events as too old and {} as too new, of {events} for {}; \
+                 check this host's clock and the group's retention",
+                receipt.too_old, receipt.too_new, taken.outgoing.destination.stream
+            );
+        }
         let spool = Arc::clone(&self.spool);
         let moved = spawn_blocking(move || spool.delivered(&taken)).await.context("the spool panicked")?;
         if let Err(error) = moved {
             warn!("cannot move the cursor on: {error}; after a restart, what was sent since is sent again");
         }
         Ok(())
+    }
+
+    fn to_be_told(&self) -> bool {
+        let now = Instant::now();
+        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
+        let due = told.is_none_or(|told| told + REMINDER <= now);
+        if due {
+            *told = Some(now);
+        }
+        due
+    }
+}
+
+/// Nothing was sent this time: what was in doubt still is.
+fn still_in_doubt(refusal: Refusal) -> Refusal {
+    match refusal {
+        Refusal::Retry { reason, after, lasting, unreachable, .. } => {
+            Refusal::Retry { reason, after, lasting, unreachable, doubtful: true }
+        }
+        other => other,
     }
 }
 

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use memchr::memmem;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 
 use super::Destination;
@@ -21,6 +22,9 @@ pub const EVENT_OVERHEAD: usize = 26;
 pub const EVENT_BYTES: usize = BATCH_BYTES - EVENT_OVERHEAD;
 /// Between the first and the last event of a batch, at most: 24 hours, in milliseconds.
 pub const BATCH_SPAN_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// How a body ends.
+const TAIL: &[u8] = b"]}";
 
 /// Events on their way to one stream.
 #[derive(Debug)]
@@ -53,12 +57,7 @@ pub struct Finished {
 impl Batch {
     /// An empty batch.
     pub fn new(destination: Destination) -> Self {
-        let mut body = Vec::new();
-        body.extend_from_slice(b"{\"logGroupName\":");
-        write_string(&mut body, &destination.group);
-        body.extend_from_slice(b",\"logStreamName\":");
-        write_string(&mut body, &destination.stream);
-        body.extend_from_slice(b",\"logEvents\":[");
+        let body = head(&destination);
         Self { destination, body, index: Vec::new(), bytes: 0, first_ms: 0, last_ms: 0, sorted: true }
     }
 
@@ -127,7 +126,7 @@ impl Batch {
             }
             self.body = body;
         }
-        self.body.extend_from_slice(b"]}");
+        self.body.extend_from_slice(TAIL);
         Finished {
             destination: self.destination,
             events: self.index.len(),
@@ -162,6 +161,46 @@ pub fn events(body: &[u8]) -> impl Iterator<Item = Stored> {
         rest = rest.get(next..).and_then(|rest| rest.strip_prefix(b",")).unwrap_or_default();
         Some(event)
     })
+}
+
+/// The body up to its first event.
+fn head(destination: &Destination) -> Vec<u8> {
+    let mut head = Vec::new();
+    head.extend_from_slice(b"{\"logGroupName\":");
+    write_string(&mut head, &destination.group);
+    head.extend_from_slice(b",\"logStreamName\":");
+    write_string(&mut head, &destination.stream);
+    head.extend_from_slice(b",\"logEvents\":[");
+    head
+}
+
+/// Makes one body of two of the same stream that stand in `bodies` one behind the other, the second
+/// from `at` on. Whether they are such bodies; if not, nothing is changed.
+pub fn join(bodies: &mut Vec<u8>, at: usize, destination: &Destination) -> bool {
+    let head = head(destination);
+    let (Some(first), Some(second)) = (bodies.get(..at), bodies.get(at..)) else { return false };
+    let joinable = first.ends_with(TAIL) && first.starts_with(&head) && second.starts_with(&head);
+    if joinable {
+        bodies.splice(at - TAIL.len()..at + head.len(), *b",");
+    }
+    joinable
+}
+
+/// Two bodies with one half of the events each; `None` if there is but one event.
+pub fn halve(body: &[u8], destination: &Destination) -> Option<[Vec<u8>; 2]> {
+    let head = head(destination);
+    let list = body.strip_prefix(head.as_slice())?.strip_suffix(TAIL)?;
+    let mut borders = Vec::new();
+    let mut at = 0;
+    while at < list.len() {
+        borders.push(at);
+        let mut event = serde_json::Deserializer::from_slice(list.get(at..)?).into_iter::<IgnoredAny>();
+        event.next()?.ok()?;
+        at += event.byte_offset() + 1; // the comma
+    }
+    let middle = *borders.get(borders.len() / 2).filter(|middle| **middle > 0)?;
+    let halves = [list.get(..middle - 1)?, list.get(middle..)?];
+    Some(halves.map(|events| [head.as_slice(), events, TAIL].concat()))
 }
 
 /// Bodies hold a megabyte of messages, six with every character escaped: far below 4 GiB.
@@ -258,5 +297,46 @@ mod tests {
             expected.sort();
             prop_assert_eq!(stored, expected);
         }
+
+        #[test]
+        fn bodies_are_joined_and_halved_at_the_borders_of_events(
+            counts in prop::collection::vec(1_usize..9, 1..5), message in ".{1,40}"
+        ) {
+            let body = |count: usize| {
+                let mut batch = Batch::new(destination());
+                (0..count).for_each(|nth| batch.push(nth as i64, &format!("{nth} {message}")));
+                batch.finish().body
+            };
+            let mut joined = Vec::new();
+            let mut expected = Vec::new();
+            for count in counts {
+                let at = joined.len();
+                expected.extend(events(&body(count)));
+                joined.extend(body(count));
+                prop_assert!(at == 0 || join(&mut joined, at, &destination()));
+            }
+            prop_assert_eq!(events(&joined).collect::<Vec<_>>(), expected.clone());
+
+            match halve(&joined, &destination()) {
+                Some([first, second]) => {
+                    let halves = [first, second].map(|half| events(&half).collect::<Vec<_>>());
+                    prop_assert!(halves.iter().all(|half| !half.is_empty()));
+                    prop_assert_eq!(halves.concat(), expected);
+                }
+                None => prop_assert_eq!(expected.len(), 1),
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_body_of_the_stream_is_not_joined() {
+        let body = fill(&[(0, "a".into())]).remove(0).body;
+        let elsewhere = Destination { group: "/g".into(), stream: "other".into() };
+        let mut bodies = [body.as_slice(), body.as_slice()].concat();
+        for at in [0, 1, body.len() + 1, bodies.len() + 1] {
+            assert!(!join(&mut bodies, at, &destination()), "{at}");
+        }
+        assert!(!join(&mut bodies, body.len(), &elsewhere));
+        assert_eq!(bodies, [body.as_slice(), body.as_slice()].concat());
     }
 }

@@ -10,7 +10,6 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, Read, Write};
 use std::path::Path;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
 use crate::logs::Destination;
@@ -40,6 +39,10 @@ pub struct Header {
     pub first_ms: i64,
     /// The time of the newest event, in milliseconds since the epoch.
     pub last_ms: i64,
+    /// The time of the container's newest event in an earlier batch, if there was one: an event after
+    /// it is in no other batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub after_ms: Option<i64>,
     /// The body's length.
     pub body_bytes: u64,
     /// The body's CRC-32.
@@ -70,19 +73,30 @@ pub(super) fn write(path: &Path, header: &Header, body: &[u8]) -> io::Result<u64
     Ok((line.len() + body.len()) as u64)
 }
 
-/// Reads a batch into `body`; what is wrong with it otherwise, in words.
-pub(super) fn read(path: &Path, mut body: Vec<u8>) -> Result<(Header, Bytes), String> {
+/// Reads a batch, and adds its body to `bodies`; what is wrong with it otherwise, in words.
+pub(super) fn read(path: &Path, bodies: &mut Vec<u8>) -> Result<Header, String> {
     let (header, mut rest) = open(path)?;
-    body.clear();
-    body.reserve_exact(usize::try_from(header.body_bytes).unwrap_or_default());
-    rest.read_to_end(&mut body).map_err(|error| format!("it cannot be read: {error}"))?;
-    if body.len() as u64 != header.body_bytes {
-        return Err(format!("its body is {} bytes, not {}", body.len(), header.body_bytes));
+    let before = bodies.len();
+    bodies.reserve(usize::try_from(header.body_bytes).unwrap_or_default());
+    let read = rest.read_to_end(bodies).map_err(|error| format!("it cannot be read: {error}"));
+    let body = bodies.get(before..).unwrap_or_default();
+    let fault = match read {
+        Err(error) => Some(error),
+        Ok(_) if body.len() as u64 != header.body_bytes => {
+            Some(format!("its body is {} bytes, not {}", body.len(), header.body_bytes))
+        }
+        Ok(_) if crc32fast::hash(body) != header.body_crc => {
+            Some("its body is damaged: the checksum does not match".to_owned())
+        }
+        Ok(_) => None,
+    };
+    match fault {
+        None => Ok(header),
+        Some(fault) => {
+            bodies.truncate(before);
+            Err(fault)
+        }
     }
-    if crc32fast::hash(&body) != header.body_crc {
-        return Err("its body is damaged: the checksum does not match".to_owned());
-    }
-    Ok((header, Bytes::from(body)))
 }
 
 /// Reads what a batch, or a cursor, is.

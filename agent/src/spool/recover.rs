@@ -5,7 +5,7 @@ use std::io;
 use std::path::Path;
 
 use super::state::State;
-use super::{Recovered, entry, number_name, on_disk, quarantine};
+use super::{Recovered, entry, flight, number_name, quarantine};
 
 /// Looks through the directory. What cannot be read is set aside; the rest goes on.
 pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
@@ -14,9 +14,9 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
         let file = file?;
         match entry::read_header(&file.path()) {
             Ok(header) => {
-                state.next = state.next.max(header.number);
-                let key = state.key(&header.container);
-                state.containers.entry(key).or_default().delivered = Some(header.number);
+                state.newest = state.newest.max(header.number);
+                let standing = state.standing(&header.container);
+                (standing.delivered, standing.last_ms) = (Some(header.number), Some(header.last_ms));
                 recovered.cursors.insert(header.container, header.cursor);
             }
             Err(reason) => {
@@ -44,17 +44,30 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
             }
             continue;
         };
-        state.next = state.next.max(number);
+        state.newest = state.newest.max(number);
         match entry::read_header(&directory.join(&name)) {
             Ok(header) => {
                 if state.delivered(&header.container).is_none_or(|newest| newest < number) {
                     recovered.cursors.insert(header.container.clone(), header.cursor);
                 }
                 recovered.batches += 1;
-                state.enqueue(&header, on_disk(bytes), None);
+                state.enqueue(&header, bytes, None);
             }
             Err(reason) => recovered.quarantined.push(quarantine(directory, &name, &reason)),
         }
     }
+    for (number, batches) in flight::left(directory)? {
+        let waiting = state.queues.values_mut().flat_map(|queue| &mut queue.entries);
+        let mut some = false;
+        for entry in waiting.filter(|entry| batches.contains(&entry.number)) {
+            entry.doubt = number;
+            some = true;
+        }
+        if !some {
+            flight::end(directory, number);
+        }
+    }
+    let newest = state.newest;
+    state.queues.values_mut().for_each(|queue| queue.live_after = newest);
     Ok(state)
 }

@@ -29,7 +29,8 @@ impl Spool {
             if let Some(queue) = self.state().queues.get_mut(&destination) {
                 queue.replacing = false;
             }
-            self.release_if_empty(&destination);
+            self.state().remove_if_empty(&destination);
+            self.changed.send_replace(());
         }
         dropped
     }
@@ -39,8 +40,10 @@ impl Spool {
     fn oldest(&self) -> Option<(u64, Destination)> {
         let mut state = self.state();
         let oldest = |(destination, queue): (&Destination, &Queue)| {
-            let mut waiting = queue.entries.iter().skip(usize::from(queue.in_flight));
-            let entry = waiting.find(|entry| !entry.marker && entry.unwritten.is_none())?;
+            let entry = queue
+                .entries
+                .iter()
+                .find(|entry| !entry.in_flight && !entry.marker && entry.unwritten.is_none())?;
             Some((entry.number, destination.clone()))
         };
         let (number, destination) = state.queues.iter().filter_map(oldest).min()?;
@@ -65,15 +68,16 @@ impl Spool {
         marker.body_bytes = body.len() as u64;
         marker.body_crc = crc32fast::hash(&body);
         let Ok(bytes) = entry::write(&self.path(number), &marker, &body) else { return false };
+        let bytes = u32::try_from(bytes).unwrap_or(u32::MAX);
         let mut state = self.state();
-        let mut change = (0, 0);
-        if let Some(queue) = state.queues.get_mut(destination) {
-            for entry in queue.entries.iter_mut().filter(|entry| entry.number == number) {
-                change = (entry.bytes, on_disk(bytes));
-                (entry.bytes, entry.marker) = (on_disk(bytes), true);
-            }
+        let queue = state.queues.get_mut(destination);
+        let entry = queue.and_then(|queue| queue.entries.iter_mut().find(|entry| entry.number == number));
+        if let Some(entry) = entry {
+            let before = std::mem::replace(&mut entry.bytes, bytes);
+            (entry.events, entry.marker, entry.doubt) = (1, true, 0);
+            state.bytes =
+                (state.bytes + on_disk(u64::from(bytes))).saturating_sub(on_disk(u64::from(before)));
         }
-        state.bytes = (state.bytes + change.1).saturating_sub(change.0);
         drop(state);
         if let Some(before) = before {
             self.remove(destination, before);
@@ -84,9 +88,8 @@ impl Spool {
     fn marker_before(&self, destination: &Destination, number: u64) -> Option<u64> {
         let state = self.state();
         let queue = state.queues.get(destination)?;
-        let waiting = queue.entries.iter().skip(usize::from(queue.in_flight));
-        let before = waiting.take_while(|entry| entry.number < number).last()?;
-        before.marker.then_some(before.number)
+        let before = queue.entries.iter().take_while(|entry| entry.number < number).last()?;
+        (before.marker && !before.in_flight).then_some(before.number)
     }
 
     fn remove(&self, destination: &Destination, number: u64) {

@@ -3,20 +3,31 @@
 //! Knows the files' numbers and sizes, and touches none of them.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
+use std::ops::Range;
 use std::sync::Arc;
 
 use bytes::Bytes;
 
 use super::entry::Header;
+use super::on_disk;
 use crate::logs::Destination;
+use crate::logs::batch::{BATCH_BYTES, BATCH_EVENTS};
+use crate::logs::pace::Pending;
+
+/// Batches that go out in one call, at most: what is known of each takes memory meanwhile.
+const RUN: usize = 500;
 
 /// All that waits.
 #[derive(Debug, Default)]
 pub(super) struct State {
     pub(super) queues: BTreeMap<Destination, Queue>,
+    /// Of the disk, in bytes.
     pub(super) bytes: u64,
-    pub(super) next: u64,
+    /// The number of the newest batch.
+    pub(super) newest: u64,
     pub(super) containers: HashMap<Arc<str>, Standing>,
+    /// Counts the claims: whose turn was longest ago comes next.
+    claims: u64,
 }
 
 /// How a container stands in the spool.
@@ -27,6 +38,8 @@ pub(super) struct Standing {
     pub(super) unwritten: usize,
     /// The newest batch that was delivered: an older one must not set the cursor back.
     pub(super) delivered: Option<u64>,
+    /// The time of its newest event so far.
+    pub(super) last_ms: Option<i64>,
     /// Docker has removed the container: its cursor goes with its last batch.
     pub(super) gone: bool,
 }
@@ -34,22 +47,33 @@ pub(super) struct Standing {
 #[derive(Debug, Default)]
 pub(super) struct Queue {
     pub(super) entries: VecDeque<Queued>,
-    /// The oldest batch was taken.
+    /// Some of it were taken.
     pub(super) in_flight: bool,
     /// A batch is being replaced by a marker: none may be taken meanwhile.
     pub(super) replacing: bool,
+    /// The last call failed.
+    pub(super) failing: bool,
+    /// What is newer came while nothing was in the way: it shares the pace with the backlog before.
+    pub(super) live_after: u64,
+    live_is_next: bool,
+    claimed: u64,
 }
 
 #[derive(Debug)]
 pub(super) struct Queued {
     pub(super) number: u64,
-    /// What the disk gives it.
-    pub(super) bytes: u64,
     pub(super) container: Arc<str>,
-    /// Stands for batches that were given up: see `room.rs`.
-    pub(super) marker: bool,
     /// A batch that could not be written, and is kept in memory: the disk is full.
     pub(super) unwritten: Option<Box<(Header, Bytes)>>,
+    /// The flight it left with and whose outcome is not known; 0 for none.
+    pub(super) doubt: u64,
+    /// The file's length.
+    pub(super) bytes: u32,
+    /// 10,000 at most.
+    pub(super) events: u16,
+    pub(super) in_flight: bool,
+    /// Stands for batches that were given up: see `room.rs`.
+    pub(super) marker: bool,
 }
 
 impl State {
@@ -59,19 +83,34 @@ impl State {
             .map_or_else(|| Arc::from(container), |(key, _)| Arc::clone(key))
     }
 
+    pub(super) fn standing(&mut self, container: &str) -> &mut Standing {
+        let key = self.key(container);
+        self.containers.entry(key).or_default()
+    }
+
     pub(super) fn delivered(&self, container: &str) -> Option<u64> {
         self.containers.get(container)?.delivered
     }
 
+    /// Adds a batch behind the others of its stream. `bytes` is its file's length, 0 if it has none.
     pub(super) fn enqueue(&mut self, header: &Header, bytes: u64, unwritten: Option<Box<(Header, Bytes)>>) {
         let container = self.key(&header.container);
         let standing = self.containers.entry(Arc::clone(&container)).or_default();
         standing.waiting += 1;
         standing.unwritten += usize::from(unwritten.is_some());
         standing.gone = false;
-        self.bytes += bytes;
-        let queued =
-            Queued { number: header.number, bytes, container, marker: header.gap.is_some(), unwritten };
+        standing.last_ms = standing.last_ms.max(Some(header.last_ms));
+        self.bytes += on_disk(bytes);
+        let queued = Queued {
+            number: header.number,
+            container,
+            unwritten,
+            doubt: 0,
+            bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+            events: u16::try_from(header.events).unwrap_or(u16::MAX),
+            in_flight: false,
+            marker: header.gap.is_some(),
+        };
         self.queues.entry(header.destination.clone()).or_default().entries.push_back(queued);
     }
 
@@ -81,10 +120,8 @@ impl State {
         // Nearly always the first.
         let at = queue.entries.iter().position(|entry| entry.number == number)?;
         let entry = queue.entries.remove(at)?;
-        if queue.entries.is_empty() && !queue.in_flight && !queue.replacing {
-            self.queues.remove(destination);
-        }
-        self.bytes = self.bytes.saturating_sub(entry.bytes);
+        self.remove_if_empty(destination);
+        self.bytes = self.bytes.saturating_sub(on_disk(u64::from(entry.bytes)));
         let standing = self.containers.get_mut(&entry.container)?;
         standing.waiting = standing.waiting.saturating_sub(1);
         standing.unwritten -= usize::from(entry.unwritten.is_some());
@@ -95,14 +132,88 @@ impl State {
         Some(entry.container)
     }
 
+    pub(super) fn remove_if_empty(&mut self, destination: &Destination) {
+        let done = |queue: &Queue| queue.entries.is_empty() && !queue.in_flight && !queue.replacing;
+        if self.queues.get(destination).is_some_and(done) {
+            self.queues.remove(destination);
+        }
+    }
+
     /// Whether a batch moves its container's cursor on; from now on, no older one does.
     pub(super) fn moves_on(&mut self, header: &Header) -> bool {
-        let key = self.key(&header.container);
-        let delivered = &mut self.containers.entry(key).or_default().delivered;
+        let delivered = &mut self.standing(&header.container).delivered;
         let newer = delivered.is_none_or(|newest| newest < header.number);
         if newer {
             *delivered = Some(header.number);
         }
         newer
+    }
+
+    /// Claims the stream whose turn was longest ago, of those that have something wanted to send
+    /// and nothing in flight.
+    pub(super) fn claim(
+        &mut self,
+        wanted: impl Fn(&Destination, Pending) -> bool,
+    ) -> Option<(Destination, Pending)> {
+        let mut best: Option<(u64, u64, &Destination, Pending)> = None;
+        for (to, queue) in &self.queues {
+            if queue.in_flight || queue.replacing {
+                continue;
+            }
+            let pending = [Pending::Doubtful, Pending::Fresh].into_iter().find_map(|pending| {
+                Some((queue.first(pending)?.number, pending)).filter(|_| wanted(to, pending))
+            });
+            if let Some((number, pending)) = pending
+                && best.is_none_or(|(claimed, first, ..)| (queue.claimed, number) < (claimed, first))
+            {
+                best = Some((queue.claimed, number, to, pending));
+            }
+        }
+        let (_, _, destination, pending) = best?;
+        let destination = destination.clone();
+        self.claims += 1;
+        let queue = self.queues.get_mut(&destination)?;
+        (queue.in_flight, queue.claimed) = (true, self.claims);
+        Some((destination, pending))
+    }
+}
+
+impl Queue {
+    fn first(&self, pending: Pending) -> Option<&Queued> {
+        self.entries.iter().find(|entry| entry.is(pending))
+    }
+
+    /// What goes out next: batches that follow one another and together keep the limits of a call.
+    /// The backlog and what came since take turns, so that lines of now are not late for long.
+    pub(super) fn run(&mut self, pending: Pending) -> Range<usize> {
+        let oldest = self.entries.iter().position(|entry| entry.is(pending));
+        let live = |entry: &Queued| entry.number > self.live_after && entry.is(pending);
+        let live = if self.live_is_next { self.entries.iter().position(live) } else { None };
+        let Some(start) = live.or(oldest) else { return 0..0 };
+        self.live_is_next = live.is_none();
+        let (mut bytes, mut events, mut end) = (0, 0, start);
+        let first_doubt = self.entries.get(start).map(|entry| entry.doubt);
+        for entry in self.entries.iter().skip(start).take(RUN) {
+            bytes += entry.bytes as usize;
+            events += usize::from(entry.events);
+            let alone = end == start;
+            let another = Some(entry.doubt) != first_doubt || entry.unwritten.is_some();
+            // What is in doubt is looked for as it was sent.
+            let over = entry.doubt == 0 && (bytes > BATCH_BYTES || events > BATCH_EVENTS);
+            if !alone && (another || over) {
+                break;
+            }
+            end += 1;
+            if entry.unwritten.is_some() {
+                break;
+            }
+        }
+        start..end
+    }
+}
+
+impl Queued {
+    fn is(&self, pending: Pending) -> bool {
+        (self.doubt > 0) == (pending == Pending::Doubtful)
     }
 }

@@ -7,6 +7,7 @@ use tempfile::TempDir;
 use super::*;
 use crate::logs::batch::{Batch, events};
 use crate::logs::cursor::Position;
+use crate::logs::pace::Pending;
 
 const ROOM: u64 = 1 << 20;
 
@@ -28,7 +29,7 @@ fn cursor(time_ns: i64) -> Cursor {
 
 fn take(spool: &Spool, stream: &str) -> Option<Taken> {
     let mut quarantined = Vec::new();
-    let claimed = spool.claim(|to| *to == destination(stream))?;
+    let claimed = spool.claim(ours(stream))?;
     let taken = spool.take(&claimed, Vec::new(), &mut quarantined);
     assert_eq!(quarantined, []);
     taken
@@ -38,43 +39,184 @@ fn messages(taken: &Taken) -> Vec<String> {
     events(&taken.outgoing.body).map(|event| event.message).collect()
 }
 
+fn ours(stream: &str) -> impl Fn(&Destination, Pending) -> bool {
+    move |to, _| *to == destination(stream)
+}
+
+fn batch_at(stream: &str, from_ms: i64, events: usize, message: &str) -> Finished {
+    let mut batch = Batch::new(destination(stream));
+    for time_ms in (from_ms..).take(events) {
+        batch.push(time_ms, message);
+    }
+    batch.finish()
+}
+
 #[test]
-fn batches_of_a_stream_leave_one_by_one_in_order_and_survive_a_restart() {
+fn batches_of_a_stream_leave_together_in_order_and_survive_a_restart() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     spool.append("c1", &cursor(1), batch("a", &["1"])).unwrap();
     spool.append("c2", &cursor(2), batch("b", &["2"])).unwrap();
     spool.append("c1", &cursor(3), batch("a", &["3"])).unwrap();
     let first = take(&spool, "a").unwrap();
-    assert_eq!(messages(&first), ["1"]);
-    assert!(take(&spool, "a").is_none(), "one in flight");
-    assert_eq!(spool.claim(|_| true), Some(destination("b")));
-    spool.release(&destination("b"));
-    spool.release(&destination("a"));
+    assert_eq!((messages(&first), first.outgoing.events), (vec!["1".to_owned(), "3".to_owned()], 2));
+    spool.append("c1", &cursor(4), batch("a", &["4"])).unwrap();
+    assert!(take(&spool, "a").is_none(), "one call at a time");
+    let other = take(&spool, "b").unwrap();
+    assert_eq!(messages(&other), ["2"]);
+    spool.failed(&other, false);
+    spool.failed(&first, false);
     let first = take(&spool, "a").unwrap();
-    assert_eq!(messages(&first), ["1"], "what was released is still the oldest");
-    spool.delivered(&first).unwrap();
-    assert_eq!(messages(&take(&spool, "a").unwrap()), ["3"]);
+    assert_eq!(messages(&first), ["1", "3", "4"]);
     drop(spool);
 
     let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
-    assert_eq!(recovered.batches, 2);
-    assert_eq!(recovered.cursors["c1"], cursor(3));
+    assert_eq!(recovered.batches, 4);
+    assert_eq!(recovered.cursors["c1"], cursor(4));
     assert_eq!(recovered.cursors["c2"], cursor(2));
-    for (stream, message) in [("b", "2"), ("a", "3")] {
+    for (stream, expected) in [("b", vec!["2"]), ("a", vec!["1", "3", "4"])] {
         let taken = take(&spool, stream).unwrap();
-        assert_eq!(messages(&taken), [message]);
+        assert_eq!(messages(&taken), expected);
         spool.delivered(&taken).unwrap();
     }
     assert!(spool.is_empty() && spool.bytes() == 0);
     drop(spool);
 
     let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
-    assert_eq!((recovered.batches, recovered.cursors["c1"]), (0, cursor(3)));
+    assert_eq!((recovered.batches, recovered.cursors["c1"]), (0, cursor(4)));
     spool.retire_all(|id| id == "c2").unwrap();
     drop(spool);
     let (_, recovered) = Spool::open(directory.path(), ROOM).unwrap();
     assert_eq!(recovered.cursors.keys().collect::<Vec<_>>(), ["c2"]);
+}
+
+#[test]
+fn a_call_keeps_the_limits_whatever_waits() {
+    const ALL: usize = 40;
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), 64 << 20).unwrap();
+    let long = "x".repeat(1 << 10);
+    let day = 24 * 60 * 60 * 1000;
+    for n in 0..ALL {
+        let time_ms = 1_769_456_710_000 + i64::try_from(n).unwrap() * day / 20;
+        let time_ms = if n == 30 { time_ms - day } else { time_ms }; // the clock was set back
+        let (events, message) = if n < 15 { (150, long.as_str()) } else { (4_000, "short") };
+        spool.append("c", &cursor(1), batch_at("a", time_ms, events, message)).unwrap();
+    }
+    let mut seen = Vec::new();
+    while let Some(taken) = take(&spool, "a") {
+        let stored: Vec<_> = events(&taken.outgoing.body).collect();
+        assert_eq!(stored.len(), taken.outgoing.events);
+        let bytes: usize = stored.iter().map(|event| event.message.len() + 26).sum();
+        assert!(stored.len() <= 10_000 && bytes <= 1_048_576, "{} events, {bytes} bytes", stored.len());
+        assert!(stored.windows(2).all(|pair| pair[0].time_ms <= pair[1].time_ms));
+        assert!(stored[stored.len() - 1].time_ms - stored[0].time_ms < day);
+        seen.extend(taken.headers.iter().map(|header| header.number));
+        spool.delivered(&taken).unwrap();
+    }
+    assert_eq!(seen, (1..=ALL as u64).collect::<Vec<_>>());
+}
+
+#[test]
+fn after_a_failure_lines_of_now_and_the_backlog_take_turns() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), 64 << 20).unwrap();
+    let big = || batch_at("a", 1_769_456_710_000, 1000, &"x".repeat(1000));
+    for _ in 0..4 {
+        spool.append("c", &cursor(1), big()).unwrap();
+    }
+    let taken = take(&spool, "a").unwrap();
+    spool.failed(&taken, false);
+    for time in 11..=12 {
+        spool.append("c", &cursor(time), batch("a", &["now"])).unwrap();
+    }
+    let mut order = Vec::new();
+    for _ in 0..3 {
+        let taken = take(&spool, "a").unwrap();
+        order.push(taken.headers.iter().map(|header| header.number).collect::<Vec<_>>());
+        spool.delivered(&taken).unwrap();
+    }
+    assert!(order.contains(&vec![5, 6]), "{order:?}");
+    assert_eq!(order.concat().iter().filter(|number| **number < 5).count(), 2);
+    drop(spool);
+    let (_, recovered) = Spool::open(directory.path(), ROOM).unwrap();
+    assert_eq!((recovered.batches, recovered.cursors["c"]), (2, cursor(12)), "no cursor is set back");
+}
+
+#[test]
+fn every_stream_has_its_turn() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), 64 << 20).unwrap();
+    for _ in 0..3 {
+        spool.append("c", &cursor(1), batch_at("a", 1_769_456_710_000, 1000, &"x".repeat(1000))).unwrap();
+    }
+    spool.append("d", &cursor(1), batch("b", &["1"])).unwrap();
+    let mut order = Vec::new();
+    while let Some(claim) = spool.claim(|_, _| true) {
+        let taken = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap();
+        order.push(claim.destination.stream);
+        spool.delivered(&taken).unwrap();
+    }
+    assert_eq!(order, ["a", "b", "a", "a"]);
+}
+
+#[test]
+fn what_was_on_its_way_at_a_crash_is_in_doubt_and_nothing_else() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    for time in 1..=2 {
+        spool.append("c", &cursor(time), batch_at("a", time * 10, 2, &time.to_string())).unwrap();
+    }
+    let taken = take(&spool, "a").unwrap();
+    assert_eq!(taken.pending, Pending::Fresh);
+    spool.append("c", &cursor(3), batch_at("a", 30, 2, "3")).unwrap();
+    drop(spool);
+
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    assert_eq!(spool.in_doubt(), [destination("a")]);
+    let claim = spool.claim(|_, pending| pending == Pending::Fresh).unwrap();
+    let fresh = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap();
+    assert_eq!(messages(&fresh), ["3", "3"], "it waits for nobody");
+    spool.delivered(&fresh).unwrap();
+    let doubtful = take(&spool, "a").unwrap();
+    assert_eq!((doubtful.pending, messages(&doubtful).concat()), (Pending::Doubtful, "1122".to_owned()));
+    assert_eq!(doubtful.evidence().unwrap().time_ms, 21);
+    spool.failed(&doubtful, true);
+    drop(spool);
+
+    let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
+    assert_eq!(recovered.cursors["c"], cursor(3));
+    let doubtful = take(&spool, "a").unwrap();
+    assert_eq!(doubtful.pending, Pending::Doubtful);
+    spool.failed(&doubtful, false);
+    assert_eq!(take(&spool, "a").unwrap().pending, Pending::Fresh, "it certainly did not arrive");
+    drop(spool);
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    let taken = take(&spool, "a").unwrap();
+    spool.delivered(&taken).unwrap();
+    assert!(spool.is_empty());
+    drop(spool);
+    assert_eq!(fs::read_dir(directory.path().join("flights")).unwrap().count(), 0);
+}
+
+#[test]
+fn an_event_of_a_millisecond_that_an_earlier_batch_has_too_proves_nothing() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    for time_ms in [5, 5, 4] {
+        spool.append("c", &cursor(1), batch_at("a", time_ms, 1, "tick")).unwrap();
+        let taken = take(&spool, "a").unwrap();
+        assert_eq!(taken.evidence().is_some(), taken.headers[0].number == 1);
+        spool.delivered(&taken).unwrap();
+    }
+    drop(spool);
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    for (time_ms, evident) in [(4, false), (6, true)] {
+        spool.append("c", &cursor(1), batch_at("a", time_ms, 1, "tick")).unwrap();
+        let taken = take(&spool, "a").unwrap();
+        assert_eq!(taken.evidence().is_some(), evident, "{time_ms}");
+        spool.delivered(&taken).unwrap();
+    }
 }
 
 #[test]
@@ -89,7 +231,7 @@ fn a_late_receipt_does_not_set_a_cursor_back() {
     let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
     assert_eq!((recovered.batches, recovered.cursors["c"]), (1, cursor(2)));
     let again = take(&spool, "old name").unwrap();
-    assert_eq!(again.header, old.header);
+    assert_eq!(again.headers, old.headers);
     spool.delivered(&again).unwrap();
     drop(spool);
     let (_, recovered) = Spool::open(directory.path(), ROOM).unwrap();
@@ -121,9 +263,9 @@ fn damaged_and_foreign_files_are_set_aside_and_the_rest_goes_on() {
     let mut reasons: Vec<_> = recovered.quarantined.into_iter().map(|(_, reason)| reason).collect();
     assert_eq!(recovered.batches, 2, "the damage to a body shows when it is read");
     let mut quarantined = Vec::new();
-    assert_eq!(spool.claim(|_| true), Some(destination("a")));
-    let taken = spool.take(&destination("a"), Vec::new(), &mut quarantined).unwrap();
-    assert_eq!(taken.header.number, 4);
+    let claim = spool.claim(ours("a")).unwrap();
+    let taken = spool.take(&claim, Vec::new(), &mut quarantined).unwrap();
+    assert_eq!(taken.headers[0].number, 4);
     reasons.extend(quarantined.into_iter().map(|(_, reason)| reason));
     assert_eq!(
         reasons,
@@ -153,18 +295,17 @@ fn a_full_spool_gives_up_the_oldest_and_says_so_in_the_stream() {
     drop(spool);
     let (spool, recovered) = Spool::open(directory.path(), 40_960).unwrap();
     assert_eq!((recovered.batches, recovered.quarantined.len()), (5, 0));
-    let marker = take(&spool, "a").unwrap();
-    assert_eq!(
-        messages(&marker),
-        ["[starttech-agent] 12 events dropped from 2026-01-26T19:45:10Z to 2026-01-26T19:45:10.001Z: \
-          the spool was full (spool.max_bytes)"]
-    );
-    spool.delivered(&marker).unwrap();
-    for _ in 0..4 {
-        let taken = take(&spool, "a").unwrap();
-        assert_eq!(messages(&taken)[1], "short");
+    let mut arrived = Vec::new();
+    while let Some(taken) = take(&spool, "a") {
+        arrived.extend(messages(&taken));
         spool.delivered(&taken).unwrap();
     }
+    assert_eq!(
+        arrived.remove(0),
+        "[starttech-agent] 12 events dropped from 2026-01-26T19:45:10Z to 2026-01-26T19:45:10.001Z: \
+          the spool was full (spool.max_bytes)"
+    );
+    assert_eq!(arrived, [long.as_str(), "short"].repeat(4));
     assert_eq!(spool.bytes(), 0);
 }
 

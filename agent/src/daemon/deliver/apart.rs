@@ -1,0 +1,84 @@
+//! What to do when the service refuses a batch for good: one bad event must not take the others with
+//! it, so halves are tried, and halves of those, until the bad ones stand alone.
+
+use bytes::Bytes;
+use log::{error, warn};
+use tokio::time::sleep;
+
+use super::Delivery;
+use crate::logs::batch::halve;
+use crate::logs::{Outgoing, Receipt, Refusal, Sink};
+use crate::retry;
+use crate::spool::Taken;
+
+/// With so many events refused one by one and none taken, it is not the events.
+const NOT_THE_EVENTS: usize = 8;
+/// So often a part is tried again after a passing failure: then the whole batch is, later.
+const ATTEMPTS: u32 = 8;
+
+impl<S: Sink> Delivery<S> {
+    /// Hands over all events but those that are refused alone, which are set aside.
+    pub(super) async fn put_apart(&self, taken: &Taken, reason: &str) -> Result<Receipt, Refusal> {
+        let mut total = Receipt::default();
+        let mut refused: Vec<(Bytes, String)> = Vec::new();
+        let mut taken_any = false;
+        let Some(halves) = parts(&taken.outgoing) else { return Err(Refusal::Refused(reason.to_owned())) };
+        let mut waiting = Vec::from(halves);
+        while let Some(part) = waiting.pop() {
+            match self.put_patiently(&part).await {
+                Ok(receipt) => {
+                    taken_any = true;
+                    total.too_old += receipt.too_old;
+                    total.too_new += receipt.too_new;
+                }
+                Err(Refusal::Refused(reason)) => match parts(&part) {
+                    Some(halves) => waiting.extend(halves),
+                    None => refused.push((part.body, reason)),
+                },
+                Err(refusal) => return Err(refusal),
+            }
+            if !taken_any && refused.len() == NOT_THE_EVENTS {
+                return Err(Refusal::Refused(reason.to_owned()));
+            }
+        }
+        total.set_aside = refused.len();
+        warn!(
+            "CloudWatch Logs refuses {} of {} events for {} for good; the others were taken",
+            refused.len(),
+            taken.outgoing.events,
+            taken.outgoing.destination.stream
+        );
+        for (body, reason) in refused {
+            let (path, reason) = self.spool.set_event_aside(taken, &body, &reason);
+            error!("set aside an event in {}: {reason}", path.display());
+        }
+        Ok(total)
+    }
+
+    /// In the midst of a batch that is handed over in parts, a failure would repeat those before.
+    async fn put_patiently(&self, part: &Outgoing) -> Result<Receipt, Refusal> {
+        let mut attempt = 1;
+        loop {
+            match self.put(part).await {
+                Err(Refusal::Retry { after, .. }) if attempt < ATTEMPTS => {
+                    let wait = retry::wait(attempt, retry::CAP, fastrand::f64());
+                    sleep(wait.max(after.unwrap_or_default())).await;
+                    attempt += 1;
+                }
+                result => return result,
+            }
+        }
+    }
+}
+
+/// Both halves, the second first: the last of a stack comes next.
+fn parts(outgoing: &Outgoing) -> Option<[Outgoing; 2]> {
+    let [first, second] = halve(&outgoing.body, &outgoing.destination)?;
+    let part = |body: Vec<u8>, events| Outgoing {
+        destination: outgoing.destination.clone(),
+        body: Bytes::from(body),
+        events,
+    };
+    let middle = outgoing.events / 2;
+    Some([part(second, outgoing.events - middle), part(first, middle)])
+}

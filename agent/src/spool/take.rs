@@ -1,0 +1,224 @@
+//! From the spool to the service: which batches go out in one call, and what becomes of them.
+//!
+//! Small batches of a stream that follow one another leave in one call, each with its own place in
+//! its container's log: after an outage that is one call instead of one for every second of it.
+
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+use bytes::Bytes;
+
+use super::{Header, Spool, entry, flight, number_name, quarantine};
+use crate::logs::batch::{BATCH_SPAN_MS, Stored, events, join};
+use crate::logs::pace::Pending;
+use crate::logs::{Destination, Outgoing};
+
+/// A stream whose turn it is; for [`Spool::take`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Claim {
+    /// The stream.
+    pub destination: Destination,
+    /// What of it.
+    pub pending: Pending,
+    /// How large a buffer taking needs, in bytes.
+    pub bytes: usize,
+}
+
+/// Batches that were taken to be sent in one call. Give them back by [`Spool::delivered`],
+/// [`Spool::failed`] or [`Spool::set_aside`].
+#[derive(Debug)]
+pub struct Taken {
+    /// What each of them is, the oldest first.
+    pub headers: Vec<Header>,
+    /// What to send.
+    pub outgoing: Outgoing,
+    /// They were sent before, and may have arrived.
+    pub pending: Pending,
+    /// Under which it is known that they are on their way.
+    flight: u64,
+}
+
+impl Taken {
+    /// The newest event that is in no other batch of the stream: where it is, all the others are, for
+    /// the service takes a batch as a whole.
+    pub fn evidence(&self) -> Option<Stored> {
+        let after_ms = self.headers.first().and_then(|header| header.after_ms).unwrap_or(i64::MIN);
+        let newest = events(&self.outgoing.body).last()?;
+        (newest.time_ms > after_ms).then_some(newest)
+    }
+}
+
+impl Spool {
+    /// Claims the stream whose turn was longest ago, of those that have something `wanted` and
+    /// nothing in flight.
+    pub fn claim(&self, wanted: impl Fn(&Destination, Pending) -> bool) -> Option<Claim> {
+        let mut state = self.state();
+        let (destination, pending) = state.claim(wanted)?;
+        let queue = state.queues.get_mut(&destination)?;
+        let run = queue.run(pending);
+        let run = queue.entries.range_mut(run);
+        let bytes = run.map(|entry| {
+            entry.in_flight = true;
+            entry.bytes as usize
+        });
+        Some(Claim { bytes: bytes.sum(), destination, pending })
+    }
+
+    /// Reads what was claimed into `bodies`. What cannot be read is set aside and told in
+    /// `quarantined`; with nothing left, the claim ends. Blocks on the disk.
+    pub fn take(
+        &self,
+        claim: &Claim,
+        mut bodies: Vec<u8>,
+        quarantined: &mut Vec<(PathBuf, String)>,
+    ) -> Option<Taken> {
+        bodies.clear();
+        let mut headers: Vec<Header> = Vec::new();
+        for (number, unwritten) in self.claimed(&claim.destination) {
+            if let Some((header, body)) = unwritten.map(|held| *held) {
+                headers.push(header);
+                bodies.extend_from_slice(&body);
+                break; // those in memory leave alone
+            }
+            let at = bodies.len();
+            match entry::read(&self.path(number), &mut bodies) {
+                Ok(header) if headers.is_empty() || follows(&headers, &header) => {
+                    if at > 0 && !join(&mut bodies, at, &claim.destination) {
+                        bodies.truncate(at);
+                        break;
+                    }
+                    headers.push(header);
+                }
+                Ok(_) => {
+                    bodies.truncate(at);
+                    break;
+                }
+                Err(reason) => {
+                    self.forget(&claim.destination, number);
+                    quarantined.push(quarantine(&self.directory, &number_name(number), &reason));
+                }
+            }
+        }
+        self.unclaim_behind(&claim.destination, headers.last().map(|header| header.number));
+        if headers.is_empty() {
+            self.release(&claim.destination);
+            return None;
+        }
+        let flight = match claim.pending {
+            Pending::Fresh => flight::begin(&self.directory, headers.iter().map(|header| header.number)),
+            Pending::Doubtful => self.doubt_of(&claim.destination),
+        };
+        let events = headers.iter().map(|header| usize::try_from(header.events).unwrap_or_default()).sum();
+        let outgoing = Outgoing { destination: claim.destination.clone(), body: Bytes::from(bodies), events };
+        Some(Taken { headers, outgoing, pending: claim.pending, flight })
+    }
+
+    /// The batches have arrived: the last of each container becomes its cursor.
+    ///
+    /// # Errors
+    /// A cursor could not be moved: after a crash now, its batch would be sent again.
+    pub fn delivered(&self, taken: &Taken) -> io::Result<()> {
+        let mut result = Ok(());
+        for (nth, header) in taken.headers.iter().enumerate() {
+            let later = taken.headers.iter().skip(nth + 1);
+            let last = !later.into_iter().any(|later| later.container == header.container);
+            let path = self.path(header.number);
+            let moved = if last && self.state().moves_on(header) {
+                entry::into_cursor(&path, &self.cursor(&header.container), header)
+            } else {
+                fs::remove_file(path)
+            };
+            result = result.and(moved);
+            self.forget(&header.destination, header.number);
+        }
+        flight::end(&self.directory, taken.flight);
+        self.land(taken, |queue| queue.failing = false);
+        result
+    }
+
+    /// The call failed. Are the batches in doubt, they may have arrived all the same.
+    pub fn failed(&self, taken: &Taken, doubtful: bool) {
+        let doubt = if doubtful { taken.flight } else { 0 };
+        if !doubtful {
+            flight::end(&self.directory, taken.flight);
+        }
+        let newest = self.state().newest;
+        self.land(taken, |queue| {
+            (queue.failing, queue.live_after) = (true, newest);
+            for entry in queue.entries.iter_mut().filter(|entry| entry.in_flight) {
+                entry.doubt = doubt;
+            }
+        });
+    }
+
+    /// Sets batches aside that the service will never take; their containers' cursors move on.
+    pub fn set_aside(&self, taken: &Taken, reason: &str) -> Vec<(PathBuf, String)> {
+        let mut places = Vec::new();
+        for header in &taken.headers {
+            if self.state().moves_on(header) {
+                let header = Header { body_bytes: 0, body_crc: 0, ..header.clone() };
+                // Without a cursor, the next start reads these lines again, and sets them aside again.
+                drop(entry::write(&self.cursor(&header.container), &header, &[]));
+            }
+            self.forget(&header.destination, header.number);
+            places.push(quarantine(&self.directory, &number_name(header.number), reason));
+        }
+        flight::end(&self.directory, taken.flight);
+        self.land(taken, |_| {});
+        places
+    }
+
+    /// Sets one event aside that the service refused, of batches that it took otherwise.
+    pub fn set_event_aside(&self, taken: &Taken, body: &[u8], reason: &str) -> (PathBuf, String) {
+        let number = taken.headers.first().map_or(0, |header| header.number);
+        super::quarantine::put(&self.directory, &format!("{}-event", number_name(number)), body, reason)
+    }
+
+    fn claimed(&self, destination: &Destination) -> Vec<(u64, Option<Box<(Header, Bytes)>>)> {
+        let state = self.state();
+        let entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
+        let claimed = entries.filter(|entry| entry.in_flight);
+        claimed.map(|entry| (entry.number, entry.unwritten.clone())).collect()
+    }
+
+    fn unclaim_behind(&self, destination: &Destination, last: Option<u64>) {
+        let mut state = self.state();
+        let entries = state.queues.get_mut(destination).into_iter().flat_map(|queue| &mut queue.entries);
+        for entry in entries.filter(|entry| last.is_none_or(|last| entry.number > last)) {
+            entry.in_flight = false;
+        }
+    }
+
+    fn doubt_of(&self, destination: &Destination) -> u64 {
+        let state = self.state();
+        let mut entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
+        entries.find(|entry| entry.in_flight).map_or(0, |entry| entry.doubt)
+    }
+
+    /// The call is over.
+    fn land(&self, taken: &Taken, outcome: impl FnOnce(&mut super::state::Queue)) {
+        if let Some(queue) = self.state().queues.get_mut(&taken.outgoing.destination) {
+            outcome(queue);
+            queue.entries.iter_mut().for_each(|entry| entry.in_flight = false);
+        }
+        self.release(&taken.outgoing.destination);
+    }
+
+    /// Ends a claim.
+    fn release(&self, destination: &Destination) {
+        let mut state = self.state();
+        if let Some(queue) = state.queues.get_mut(destination) {
+            queue.in_flight = false;
+            state.remove_if_empty(destination);
+        }
+        drop(state);
+        self.changed.send_replace(());
+    }
+}
+
+/// Whether a batch may leave in the same call: the service wants events in order of time, within a day.
+fn follows(headers: &[Header], next: &Header) -> bool {
+    let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return true };
+    last.last_ms <= next.first_ms && next.last_ms - first.first_ms < BATCH_SPAN_MS
+}
