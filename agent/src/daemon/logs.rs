@@ -29,6 +29,8 @@ use crate::tail::watch::{self, Seen, Watcher};
 const POLL: Duration = Duration::from_millis(200);
 /// How often a log that could not be opened is tried again.
 const OPEN_AGAIN: Duration = Duration::from_mins(1);
+/// How long batches are open while nothing can be delivered: each takes a block of the disk.
+const FLUSH_WHILE_FAILING: Duration = Duration::from_secs(10);
 /// Memory of all open batches together, at most, in bytes: the biggest is closed above it.
 const OPEN_BYTES: usize = 4 << 20;
 /// Pieces of API logs on their way: 16 KiB each at most.
@@ -143,9 +145,9 @@ impl Logs {
     }
 
     fn deadline(&self, poll: Instant) -> Instant {
-        let flush = self.settings.flush;
+        let flush = |flow: &Flow| flush(self.settings.flush, flow, &self.spool);
         let flows = self.sources.values().filter_map(|source| source.flow.as_ref());
-        let next: Option<StdInstant> = flows.filter_map(|flow| flow.deadline(flush)).min();
+        let next: Option<StdInstant> = flows.filter_map(|flow| flow.deadline(flush(flow))).min();
         next.map_or(poll, |next| Instant::from_std(next).min(poll))
     }
 
@@ -313,7 +315,8 @@ impl Logs {
         let now = Instant::now().into_std();
         for source in self.sources.values_mut() {
             if let Some(flow) = &mut source.flow {
-                flow.tick(self.settings.flush, &mut self.settings.finisher, now);
+                let flush = flush(self.settings.flush, flow, &self.spool);
+                flow.tick(flush, &mut self.settings.finisher, now);
             }
         }
     }
@@ -389,4 +392,10 @@ impl Logs {
         }
         Ok(())
     }
+}
+
+/// How long a batch is open at most. While the service takes nothing, small ones would only fill the
+/// spool; when it takes lines again, those that are open for longer than `usual` are closed at once.
+fn flush(usual: Duration, flow: &Flow, spool: &Spool) -> Duration {
+    if spool.is_failing(flow.destination()) { usual.max(FLUSH_WHILE_FAILING) } else { usual }
 }
