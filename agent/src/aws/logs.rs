@@ -20,7 +20,7 @@ use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 
 /// A group that was there already is asked for its retention some time within this, once in a run: the
 /// account may ask 10 times a second in all, and a fleet may start at once.
-const LOOK_WITHIN: Duration = Duration::from_mins(2);
+pub const LOOK_WITHIN: Duration = Duration::from_mins(10);
 /// What is read back, at most, to find one event of one millisecond: pages of 1 MB.
 const PAGES: usize = 10;
 
