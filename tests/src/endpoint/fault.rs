@@ -42,12 +42,28 @@ pub enum Fault {
         /// How many.
         events: usize,
     },
+    /// The first events of the call are rejected as beyond the group's retention.
+    RejectExpired {
+        /// How many.
+        events: usize,
+    },
     /// The last events of the call are rejected as too new.
     RejectNewest {
         /// How many.
         events: usize,
     },
+    /// `InvalidParameterException` for a call with this word in one of its messages, as for one event
+    /// that the service cannot take; other calls are answered as ever.
+    RefuseContaining {
+        /// The word.
+        word: String,
+    },
+    /// No answer, ever: clearing the faults helps later calls alone.
+    Swallow,
 }
+
+/// What a refusal for a word says.
+pub(crate) const UNACCEPTABLE: &str = "One of the log events cannot be accepted.";
 
 /// A fault, where and how often.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -128,12 +144,20 @@ impl Fault {
                 _ => "log group",
             })),
             Self::Hang
+            | Self::Swallow
             | Self::Slow { .. }
             | Self::Reset
             | Self::StoreThenDrop
             | Self::RejectOldest { .. }
-            | Self::RejectNewest { .. } => None,
+            | Self::RejectExpired { .. }
+            | Self::RejectNewest { .. }
+            | Self::RefuseContaining { .. } => None,
         }
+    }
+
+    /// Whether the call was refused because of this fault, and not for what the client did wrong.
+    pub(crate) fn made(&self, refusal: &Refusal) -> bool {
+        matches!(self, Self::RefuseContaining { .. }) && refusal.message == UNACCEPTABLE
     }
 
     /// The value of the `Retry-After` header.

@@ -161,6 +161,7 @@ impl Talk {
                     let _ = cleared.changed().await;
                     return Err(Cut);
                 }
+                Fault::Swallow => std::future::pending().await,
                 Fault::Slow { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
                 Fault::Reset => {
                     let _ = self.twin.set_linger(Some(Duration::ZERO));
@@ -180,7 +181,10 @@ impl Talk {
         }
         Ok(self.respond(match result {
             Ok(body) => Answer { status: 200, kind: "application/x-amz-json-1.1", body, retry_after: None },
-            Err(refusal) => refused(refusal, None, false),
+            Err(refusal) => {
+                let is_fault = fault.is_some_and(|fault| fault.made(&refusal));
+                refused(refusal, None, is_fault)
+            }
         }))
     }
 
