@@ -1,5 +1,6 @@
 //! What the containers of a row print, and what Docker's logs say that they printed.
 
+use std::cell::OnceCell;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, Seek};
 use std::path::Path;
@@ -25,6 +26,8 @@ pub(super) struct Load {
     /// Whether it prints at the moment.
     pub(super) prints: bool,
     truth: Truth,
+    /// Everything it printed, once it prints no more.
+    printed: OnceCell<Account>,
 }
 
 /// What it has printed.
@@ -51,7 +54,8 @@ impl Load {
         let run = Run { name, script, image: IMAGE, log_driver, arguments, ..Run::default() };
         let container = daemon.run(&run);
         let log = File::open(container.log_path()).expect("docker made its log");
-        Self { id: container.id().to_owned(), prints: true, truth: Truth::Log(log) }
+        let id = container.id().to_owned();
+        Self { id, prints: true, truth: Truth::Log(log), printed: OnceCell::new() }
     }
 
     /// A container that prints so many lines as fast as it can, lives for 200 ms more, and is gone.
@@ -61,7 +65,7 @@ impl Load {
         let log_driver = Some("json-file");
         let run = Run { name, script: &script, image: IMAGE, log_driver, arguments, ..Run::default() };
         let id = daemon.run(&run).id().to_owned();
-        Self { id, prints: false, truth: Truth::UpTo(count) }
+        Self { id, prints: false, truth: Truth::UpTo(count), printed: OnceCell::new() }
     }
 
     /// The first 12 characters of the id, as they stand in a stream's name.
@@ -69,8 +73,13 @@ impl Load {
         &self.id[..12]
     }
 
-    /// Everything it printed so far.
-    pub(super) fn printed(&self) -> Account {
+    /// Everything it printed. Only when it prints no more: it is read once.
+    pub(super) fn printed(&self) -> &Account {
+        assert!(!self.prints, "it prints on");
+        self.printed.get_or_init(|| self.read())
+    }
+
+    fn read(&self) -> Account {
         let (mut account, search) = (Account::default(), Search::new(&Markers::default()));
         match &self.truth {
             Truth::UpTo(last) => {

@@ -26,7 +26,7 @@ pub(super) struct Plan {
 impl Plan {
     /// The plan of these arguments, or what is wrong with them.
     pub(super) fn read(arguments: &[String]) -> Result<Self, String> {
-        let mut plan = Self { seconds: 10, rate: 2_000, jobs: 4, json: false, only: Vec::new() };
+        let mut plan = Self { seconds: 10, rate: 2_000, jobs: 6, json: false, only: Vec::new() };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             if argument == "--json" {
@@ -100,7 +100,9 @@ mod tests {
 
     #[test]
     fn a_bad_argument_is_named() {
-        for (arguments, named) in [("--rate x", "x is no number"), ("--fast 1", "--fast"), ("--only", "wants")] {
+        for (arguments, named) in
+            [("--rate x", "x is no number"), ("--fast 1", "--fast"), ("--only", "wants")]
+        {
             assert!(read(arguments).unwrap_err().contains(named), "{arguments}");
         }
     }

@@ -25,6 +25,8 @@ const START: Duration = Duration::from_secs(30);
 const STEP: Duration = Duration::from_millis(50);
 /// A call that was answered before a fault is counted within this.
 const SETTLE: Duration = Duration::from_millis(500);
+/// Containers that are started at the same time.
+const AT_A_TIME: usize = 8;
 /// What is not there after so long beyond the fault's own time does not come.
 const PATIENCE: Duration = Duration::from_secs(40);
 
@@ -167,6 +169,21 @@ impl<'d> Scene<'d> {
         self.add(load)
     }
 
+    /// Adds containers with these names, several at a time.
+    pub(super) fn add_all(&mut self, parts: &[String], begin: impl Fn(&Dockerd, &str) -> Load + Sync) {
+        let names: Vec<String> = parts.iter().map(|part| self.called(part)).collect();
+        let loads: Vec<Load> = std::thread::scope(|threads| {
+            let (daemon, begin) = (self.docker(), &begin);
+            let some = |names: &[String]| names.iter().map(|name| begin(daemon, name)).collect::<Vec<_>>();
+            let threads: Vec<_> = names
+                .chunks(names.len().div_ceil(AT_A_TIME))
+                .map(|names| threads.spawn(move || some(names)))
+                .collect();
+            threads.into_iter().flat_map(|thread| thread.join().expect("containers")).collect()
+        });
+        self.loads.extend(loads);
+    }
+
     /// Adds a container to those that are judged. Gives its place.
     pub(super) fn add(&mut self, load: Load) -> usize {
         self.loads.push(load);
@@ -287,9 +304,10 @@ impl<'d> Scene<'d> {
             return;
         }
         std::thread::sleep(self.plan.after());
-        for load in &self.loads {
-            if load.prints {
-                self.docker().expect(["kill", &load.id]);
+        for place in 0..self.loads.len() {
+            if self.loads[place].prints {
+                self.docker().expect(["kill", &self.loads[place].id]);
+                self.loads[place].prints = false;
             }
         }
         let (mut before, mut still) = (u64::MAX, Instant::now());

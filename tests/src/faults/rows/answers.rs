@@ -8,7 +8,7 @@ use crate::faults::scene::Scene;
 use crate::stream::GROUP;
 
 /// What only an operator ends is tried again once a minute at the least.
-const LASTING: Duration = Duration::from_secs(60);
+const LASTING: Duration = Duration::from_mins(1);
 /// Shorter than any window, and just longer than the SDK wants credentials to be good for.
 const CREDENTIALS_LAST_MS: i64 = 14_000;
 /// Calls that a rejection strikes, and events of each.

@@ -1,6 +1,5 @@
 //! Containers come, go and come again; dockerd does.
 
-use crate::docker::Dockerd;
 use crate::faults::load::Load;
 use crate::faults::row::Row;
 use crate::faults::scene::Scene;
@@ -86,19 +85,8 @@ fn live_restore(scene: &mut Scene<'_>) {
 fn many(scene: &mut Scene<'_>) {
     scene.steady();
     let rate = (scene.plan.rate / MANY).max(1);
-    let names: Vec<String> = (1..MANY).map(|number| scene.called(&format!("c{number}"))).collect();
-    let begin = |names: &[String], daemon: &Dockerd| -> Vec<Load> {
-        names.iter().map(|name| Load::steady(daemon, name, rate)).collect()
-    };
-    let loads: Vec<Load> = std::thread::scope(|threads| {
-        let daemon = scene.docker();
-        let parts: Vec<_> =
-            names.chunks(names.len().div_ceil(8)).map(|part| threads.spawn(move || begin(part, daemon))).collect();
-        parts.into_iter().flat_map(|part| part.join().expect("containers")).collect()
-    });
-    for load in loads {
-        scene.add(load);
-    }
+    let parts: Vec<String> = (1..MANY).map(|number| format!("c{number}")).collect();
+    scene.add_all(&parts, |daemon, name| Load::steady(daemon, name, rate));
     scene.await_lines();
     scene.window();
     scene.over();
@@ -108,9 +96,7 @@ fn many(scene: &mut Scene<'_>) {
 fn brief(scene: &mut Scene<'_>) {
     let (containers, lines) = BRIEF;
     scene.steady();
-    for number in 0..containers {
-        let load = Load::brief(scene.docker(), &scene.called(&format!("b{number}")), lines);
-        scene.add(load);
-    }
+    let parts: Vec<String> = (0..containers).map(|number| format!("b{number}")).collect();
+    scene.add_all(&parts, |daemon, name| Load::brief(daemon, name, lines));
     scene.over();
 }

@@ -3,6 +3,7 @@
 use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
+use crate::endpoint::{Fault, Operation};
 use crate::faults::row::Row;
 use crate::faults::scene::Scene;
 use crate::stream::STOP;
@@ -27,8 +28,16 @@ fn killed(scene: &mut Scene<'_>) {
         let before = scene.endpoint.totals().batches;
         let endpoint = &scene.endpoint;
         scene.wait_until("lines after the start", || endpoint.totals().batches > before);
+        let mut within_ms = 1_200;
+        if round % 2 == 0 {
+            // It is to die while it waits for word of a batch that has arrived, or is about to.
+            within_ms = 600;
+            let struck = endpoint.totals().faults_struck;
+            endpoint.inject(Operation::PutLogEvents, Fault::Slow { ms: 300 }, 1);
+            scene.wait_until("a slow call", || endpoint.totals().faults_struck > struck);
+        }
         // Anywhere in the second in which batches are collected, written and sent.
-        std::thread::sleep(Duration::from_millis(random.hash_one(round) % 1_200));
+        std::thread::sleep(Duration::from_millis(random.hash_one(round) % within_ms));
         scene.kill_agent();
         scene.start_agent();
     }
