@@ -226,9 +226,15 @@ fn an_answer_can_be_slow_or_never_come() {
     let start = Instant::now();
     assert_eq!(client.call("PutLogEvents", &put(&[(now(), "x")])).unwrap().status, 200);
     assert!(start.elapsed() >= Duration::from_millis(150));
+    endpoint.inject(Operation::PutLogEvents, Fault::SlowAnswer { ms: 60_000 }, 1);
+    let waiting = std::thread::spawn(move || client.call("PutLogEvents", &put(&[(now(), "y")])));
+    harness::wait::until(Duration::from_secs(5), "the event", || {
+        endpoint.messages(GROUP, STREAM) == ["x", "y"]
+    });
+    assert!(!waiting.is_finished());
     endpoint.inject(None, Fault::Hang, None);
     let waiting = std::thread::spawn(move || client.call("PutLogEvents", &put(&[(now(), "x")])));
-    harness::wait::until(Duration::from_secs(5), "the call to hang", || endpoint.totals().faults_struck == 2);
+    harness::wait::until(Duration::from_secs(5), "the call to hang", || endpoint.totals().faults_struck == 3);
     assert!(!waiting.is_finished());
     endpoint.clear_faults();
     waiting.join().unwrap().unwrap_err();

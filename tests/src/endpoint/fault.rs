@@ -28,8 +28,13 @@ pub enum Fault {
     NotFound,
     /// No answer until the faults are cleared; then the connection is closed.
     Hang,
-    /// The right answer, later.
+    /// The right answer, later; nothing is stored before, or when the client does not wait for it.
     Slow {
+        /// How much later.
+        ms: u64,
+    },
+    /// Everything is stored at once; the right answer comes later.
+    SlowAnswer {
         /// How much later.
         ms: u64,
     },
@@ -146,6 +151,7 @@ impl Fault {
             Self::Hang
             | Self::Swallow
             | Self::Slow { .. }
+            | Self::SlowAnswer { .. }
             | Self::Reset
             | Self::StoreThenDrop
             | Self::RejectOldest { .. }

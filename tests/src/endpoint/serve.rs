@@ -176,8 +176,10 @@ impl Talk {
             Ok(Some(body)) => logs::perform(&mut lock(&shared.store), operation, &body, when, fault.as_ref()),
             Err(refusal) => Err(refusal),
         };
-        if fault == Some(Fault::StoreThenDrop) {
-            return Err(Cut);
+        match &fault {
+            Some(Fault::StoreThenDrop) => return Err(Cut),
+            Some(Fault::SlowAnswer { ms }) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+            _ => {}
         }
         Ok(self.respond(match result {
             Ok(body) => Answer { status: 200, kind: "application/x-amz-json-1.1", body, retry_after: None },

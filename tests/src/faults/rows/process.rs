@@ -30,10 +30,10 @@ fn killed(scene: &mut Scene<'_>) {
         scene.wait_until("lines after the start", || endpoint.totals().batches > before);
         let mut within_ms = 1_200;
         if round % 2 == 0 {
-            // It is to die while it waits for word of a batch that has arrived, or is about to.
-            within_ms = 600;
+            // It is to die while it waits for word of a batch that has arrived, most of the time.
+            within_ms = 400;
             let struck = endpoint.totals().faults_struck;
-            endpoint.inject(Operation::PutLogEvents, Fault::Slow { ms: 300 }, 1);
+            endpoint.inject(Operation::PutLogEvents, Fault::SlowAnswer { ms: 300 }, 1);
             scene.wait_until("a slow call", || endpoint.totals().faults_struck > struck);
         }
         // Anywhere in the second in which batches are collected, written and sent.
