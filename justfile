@@ -20,6 +20,13 @@ bench-logs *ARGUMENTS:
     @# dockerd and its logs are root's.
     $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/bench-fast/starttech-agent}" target/bench-fast/bench-logs {{ ARGUMENTS }}
 
+# What each fault costs under load, as a table; fails if a promise breaks: --seconds 60 for the full one, --only, --rate, --jobs, --json …
+faults *ARGUMENTS:
+    @# With the tests, so that the build is theirs.
+    cargo build --quiet --workspace --bins --tests --locked
+    @# dockerd and its logs are root's.
+    $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/debug/starttech-agent}" target/debug/fault-table {{ ARGUMENTS }}
+
 # Installs what the tests need.
 setup:
     tests/setup.sh

@@ -37,3 +37,8 @@ if [ "$(id -u)" != 0 ]; then
   export "CARGO_TARGET_${host}_RUNNER=sudo --preserve-env env PATH=$PATH HOME=$HOME"
 fi
 cargo nextest run --workspace --locked
+
+step "faults"
+as_root=()
+[ "$(id -u)" = 0 ] || as_root=(sudo env "PATH=$PATH" "STARTTECH_AGENT_BIN=$STARTTECH_AGENT_BIN")
+"${as_root[@]}" "${CARGO_TARGET_DIR:-$PWD/target}/debug/fault-table"

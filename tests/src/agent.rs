@@ -21,6 +21,8 @@ use crate::{process, wait};
 pub struct Options {
     /// What follows the program's name; `--config FILE` is added.
     pub arguments: Vec<String>,
+    /// A program and its arguments that becomes the agent in the end: `prlimit --nofile=64`.
+    pub through: Vec<String>,
     /// The configuration file.
     pub config: String,
     /// The whole environment besides `PATH` and `HOME`: nothing of the test's own gets through.
@@ -46,6 +48,7 @@ impl Options {
         ];
         Self {
             arguments: vec![String::from("run")],
+            through: Vec::new(),
             config: String::new(),
             environment: environment.map(|(name, value)| (name.to_owned(), value.to_owned())).to_vec(),
         }
@@ -138,7 +141,8 @@ impl Agent {
         fs::write(self.config_path(), &self.options.config).expect("a configuration file");
         let mut command = Command::new("setpriv");
         // The signal at our death ends it even where no destructor runs: a test killed for its time.
-        command.args(["--pdeathsig", "KILL"]).arg(binary()).args(&self.options.arguments);
+        command.args(["--pdeathsig", "KILL"]).args(&self.options.through);
+        command.arg(binary()).args(&self.options.arguments);
         command.arg("--config").arg(self.config_path());
         command.env_clear().env("HOME", self.directory.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());

@@ -3,12 +3,12 @@
 //! Nothing here passes or fails on time: figures stand beside the bars they are held against, and whoever
 //! reads them sees the machine and its load.
 
-mod backlog;
+pub(crate) mod backlog;
 mod burst;
 mod far;
 mod idle;
 pub mod lines;
-mod machine;
+pub(crate) mod machine;
 mod meter;
 mod plan;
 mod reader;
@@ -107,10 +107,10 @@ fn go(printer: &Container<'_>) {
 }
 
 /// A program that was built beside this one.
-fn beside(name: &str) -> PathBuf {
-    let own = std::env::current_exe().expect("a benchmark runs from a file");
+pub(crate) fn beside(name: &str) -> PathBuf {
+    let own = std::env::current_exe().expect("a program runs from a file");
     let path = own.with_file_name(name);
-    assert!(path.is_file(), "{name} is not built: run `just bench-logs`");
+    assert!(path.is_file(), "{name} is not built: the recipes in the justfile do so");
     path
 }
 

@@ -26,6 +26,7 @@ use std::net::SocketAddr;
 use std::sync::mpsc::sync_channel;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -242,6 +243,36 @@ impl Endpoint {
     /// Different line numbers that arrived on a stream: cheap enough to poll.
     pub fn distinct(&self, group: &str, stream: &str) -> u64 {
         self.store().arrived(group, stream).map_or(0, |arrived| arrived.account.distinct())
+    }
+
+    /// When the newest line that arrived on a stream was printed, in nanoseconds since 1970; 0 before any.
+    pub fn newest_print_ns(&self, group: &str, stream: &str) -> u64 {
+        self.store().arrived(group, stream).map_or(0, |arrived| arrived.account.newest_print_ns())
+    }
+
+    /// How many of these numbers never arrived on a stream.
+    pub fn absent(&self, group: &str, stream: &str, numbers: impl IntoIterator<Item = u64>) -> u64 {
+        let store = self.store();
+        let arrived = store.arrived(group, stream);
+        let has = |number: &u64| arrived.is_some_and(|arrived| arrived.account.has(*number));
+        numbers.into_iter().filter(|number| !has(number)).count() as u64
+    }
+
+    /// From now on, [`Endpoint::longest_delay`] is that of lines printed from now on.
+    pub fn time_delays_from_now(&self) {
+        self.store().longest_since = (clock::machine_ns(), 0);
+    }
+
+    /// The longest way of a line from the print to here, on any stream.
+    pub fn longest_delay(&self) -> Duration {
+        Duration::from_nanos(self.store().longest_since.1)
+    }
+
+    /// What a function makes of each message on a stream, all together.
+    pub fn sum_over(&self, group: &str, stream: &str, of: impl Fn(&str) -> u64) -> u64 {
+        let store = self.store();
+        let arrived = store.arrived(group, stream);
+        arrived.map_or(0, |arrived| arrived.events.iter().map(|event| of(&event.message)).sum())
     }
 
     /// The first twenty of `first..=last` that never arrived on a stream.

@@ -8,6 +8,7 @@
 //! - [`agent`]: the binary, its configuration, its log and its footprint.
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
 //! - [`mod@bench`]: what shipping costs, beside what other ways cost.
+//! - [`mod@faults`]: what survives each fault under load, as a table.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
 
 pub mod agent;
@@ -16,6 +17,7 @@ pub mod client;
 pub mod docker;
 pub mod emulator;
 pub mod endpoint;
+pub mod faults;
 pub mod http;
 pub mod port;
 pub mod process;

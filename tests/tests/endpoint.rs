@@ -146,7 +146,39 @@ fn rejected_events_are_told_by_their_indices() {
     endpoint.inject(Operation::PutLogEvents, Fault::RejectNewest { events: 1 }, 1);
     let answer = client.call("PutLogEvents", &put(&[(now(), "d"), (now(), "e")])).unwrap();
     assert_eq!(answer.json()["rejectedLogEventsInfo"], json!({ "tooNewLogEventStartIndex": 1 }));
-    assert_eq!(endpoint.totals().rejected_events, 3);
+    endpoint.inject(Operation::PutLogEvents, Fault::RejectExpired { events: 1 }, 1);
+    let answer = client.call("PutLogEvents", &put(&[(now(), "f"), (now(), "g")])).unwrap();
+    assert_eq!(answer.json()["rejectedLogEventsInfo"], json!({ "expiredLogEventEndIndex": 1 }));
+    assert_eq!(endpoint.totals().rejected_events, 4);
+    assert_eq!(endpoint.messages(GROUP, STREAM), ["c", "d", "g"]);
+}
+
+#[test]
+fn one_word_makes_a_call_unacceptable() {
+    let (endpoint, client) = ready();
+    let fault = Fault::RefuseContaining { word: String::from("bad") };
+    endpoint.inject(Operation::PutLogEvents, fault, None);
+    let refused = put(&[(now(), "n=1"), (now(), "a bad n=2")]);
+    assert_eq!(code(&client, "PutLogEvents", &refused), "InvalidParameterException");
+    assert_eq!(client.call("PutLogEvents", &put(&[(now(), "n=3")])).unwrap().status, 200);
+    assert_eq!(endpoint.messages(GROUP, STREAM), ["n=3"]);
+    endpoint.assert_no_breach();
+    assert_eq!(code(&client, "PutLogEvents", &put(&[])), "InvalidParameterException");
+    assert_eq!(endpoint.breaches().len(), 1, "what the fault did not do is the client's");
+}
+
+#[test]
+fn an_answer_that_is_swallowed_never_comes() {
+    let (endpoint, client) = ready();
+    endpoint.inject(Operation::PutLogEvents, Fault::Swallow, None);
+    let waiting = std::thread::spawn(move || client.call("PutLogEvents", &put(&[(now(), "x")])));
+    harness::wait::until(Duration::from_secs(5), "the call to hang", || endpoint.totals().faults_struck == 1);
+    endpoint.clear_faults();
+    assert_eq!(client.call("PutLogEvents", &put(&[(now(), "y")])).unwrap().status, 200);
+    assert!(!waiting.is_finished());
+    endpoint.refuse();
+    waiting.join().unwrap().unwrap_err();
+    assert_eq!(endpoint.messages(GROUP, STREAM), ["y"]);
 }
 
 #[test]
@@ -194,9 +226,15 @@ fn an_answer_can_be_slow_or_never_come() {
     let start = Instant::now();
     assert_eq!(client.call("PutLogEvents", &put(&[(now(), "x")])).unwrap().status, 200);
     assert!(start.elapsed() >= Duration::from_millis(150));
+    endpoint.inject(Operation::PutLogEvents, Fault::SlowAnswer { ms: 60_000 }, 1);
+    let waiting = std::thread::spawn(move || client.call("PutLogEvents", &put(&[(now(), "y")])));
+    harness::wait::until(Duration::from_secs(5), "the event", || {
+        endpoint.messages(GROUP, STREAM) == ["x", "y"]
+    });
+    assert!(!waiting.is_finished());
     endpoint.inject(None, Fault::Hang, None);
     let waiting = std::thread::spawn(move || client.call("PutLogEvents", &put(&[(now(), "x")])));
-    harness::wait::until(Duration::from_secs(5), "the call to hang", || endpoint.totals().faults_struck == 2);
+    harness::wait::until(Duration::from_secs(5), "the call to hang", || endpoint.totals().faults_struck == 3);
     assert!(!waiting.is_finished());
     endpoint.clear_faults();
     waiting.join().unwrap().unwrap_err();

@@ -2,8 +2,11 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
+use std::ops::RangeInclusive;
 use std::path::Path;
-use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
 
 use crate::bench::meter::{DaemonMeter, as_f64, mb, pin, us_per_line};
 use crate::bench::reader::{Follower, Reader, Who};
@@ -33,7 +36,8 @@ pub(super) fn run(bench: &Bench, table: &mut Table) {
     eprintln!("backlog of {count} lines");
     let container = bench.daemon.run(&Run { name: NAME, ..Run::default() });
     container.wait_exit(Duration::from_secs(30));
-    write_log(&container.log_path(), count);
+    let span = SPAN_SECONDS.cast_signed();
+    write_log(&container.log_path(), 1..=count, Timestamp::now().as_second() - span - 60, SPAN_SECONDS);
 
     let far = bench.far.cpu_seconds();
     let agent = {
@@ -85,16 +89,18 @@ pub(super) fn run(bench: &Bench, table: &mut Table) {
     table.row("out of order", "0", Unit::Exact, each(|figures| as_f64(figures.summary.disordered)));
 }
 
-/// Writes a json-file log as dockerd would have.
-fn write_log(path: &Path, count: u64) {
-    let mut file = BufWriter::with_capacity(1 << 20, File::create(path).expect("docker made its log"));
-    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
+/// Adds lines with these numbers to a json-file log as dockerd would have, spread over a span of so many
+/// seconds from `first_second` on, in seconds since 1970.
+pub(crate) fn write_log(path: &Path, numbers: RangeInclusive<u64>, first_second: i64, span_seconds: u64) {
+    let file = File::options().append(true).open(path).expect("docker made its log");
+    let mut file = BufWriter::with_capacity(1 << 20, file);
     let (mut line, mut record, mut second) = (String::new(), String::new(), (0, String::new()));
-    for number in 1..=count {
-        let ns = u128::from(SPAN_SECONDS) * 1_000_000_000 * u128::from(number) / u128::from(count);
-        let at = now - SPAN_SECONDS - 60 + u64::try_from(ns / 1_000_000_000).expect("within the span");
+    let (first, count) = (*numbers.start(), numbers.end() - numbers.start() + 1);
+    for number in numbers {
+        let ns = u128::from(span_seconds) * 1_000_000_000 * u128::from(number - first) / u128::from(count);
+        let at = first_second + i64::try_from(ns / 1_000_000_000).expect("within the span");
         if second.0 != at {
-            second = (at, lines::second(at.cast_signed()));
+            second = (at, lines::second(at));
         }
         line.clear();
         lines::line(&mut line, number, None, lines::SHORTEST);

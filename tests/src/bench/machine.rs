@@ -16,13 +16,7 @@ pub(super) fn describe(arguments: &[String], plan: &Plan) -> String {
     let arguments = [&[String::from("just bench-logs")], arguments].concat().join(" ");
     let date = Timestamp::now().strftime("%Y-%m-%d %H:%M UTC");
     let _ = writeln!(out, "Printed by `{arguments}` on {date}.\n");
-    let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| String::from("unknown"));
-    let cores = std::thread::available_parallelism().map_or(1, usize::from);
-    let memory = field("/proc/meminfo", "MemTotal")
-        .and_then(|total| total.split(' ').next()?.parse::<u64>().ok())
-        .map_or_else(String::new, |kib| format!(", {} GiB", kib / (1 << 20)));
-    let _ = writeln!(out, "- Machine: {cpu}, {cores} cores{memory}; load before the run {}", load());
-    let _ = writeln!(out, "- System: Linux {}, Docker {}", kernel(), docker());
+    out.push_str(&here());
     let _ = writeln!(out, "- Agent: {}, structuring and redaction on, all else as by default", version());
     for rival in Rival::ALL {
         let there = if rival.is_there() { rival.version() } else { String::from("not on PATH") };
@@ -31,6 +25,18 @@ pub(super) fn describe(arguments: &[String], plan: &Plan) -> String {
     if plan.quick {
         out.push_str("\n**Sizes of a trial: the tool works, the figures mean nothing.**\n");
     }
+    out
+}
+
+/// Two lines of a list: the machine with its load, and its system.
+pub(crate) fn here() -> String {
+    let cpu = field("/proc/cpuinfo", "model name").unwrap_or_else(|| String::from("unknown"));
+    let cores = std::thread::available_parallelism().map_or(1, usize::from);
+    let memory = field("/proc/meminfo", "MemTotal")
+        .and_then(|total| total.split(' ').next()?.parse::<u64>().ok())
+        .map_or_else(String::new, |kib| format!(", {} GiB", kib / (1 << 20)));
+    let mut out = format!("- Machine: {cpu}, {cores} cores{memory}; load before the run {}\n", load());
+    let _ = writeln!(out, "- System: Linux {}, Docker {}", kernel(), docker());
     out
 }
 

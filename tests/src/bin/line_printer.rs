@@ -1,4 +1,5 @@
-//! Prints numbered lines with the time of each: `line-printer RATE COUNT BYTES`, for benchmarks.
+//! Prints numbered lines with the time of each: `line-printer RATE COUNT BYTES [AFTER]`, for benchmarks
+//! and the fault table. The first number is the one after AFTER, which is 0 if none is said.
 //!
 //! It runs in a container, so it is built statically, and begins when the file `/tmp/go` appears: the
 //! reader is there before the first line. RATE is lines a second, each with a write of its own; 0 is as
@@ -16,9 +17,13 @@ const CHUNK: usize = 64 * 1024;
 
 fn main() {
     let numbers: Vec<u64> = std::env::args().skip(1).filter_map(|argument| argument.parse().ok()).collect();
-    let [rate, count, bytes] = numbers[..] else {
-        eprintln!("usage: line-printer RATE COUNT BYTES");
-        return;
+    let ([rate, count, bytes], after) = match numbers[..] {
+        [rate, count, bytes] => ([rate, count, bytes], 0),
+        [rate, count, bytes, after] => ([rate, count, bytes], after),
+        _ => {
+            eprintln!("usage: line-printer RATE COUNT BYTES [AFTER]");
+            return;
+        }
     };
     while !Path::new("/tmp/go").exists() {
         std::thread::sleep(Duration::from_millis(20));
@@ -34,7 +39,7 @@ fn main() {
             std::thread::sleep(due.saturating_sub(start.elapsed()));
         }
         let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_nanos();
-        lines::line(&mut text, number, u64::try_from(now).ok(), bytes);
+        lines::line(&mut text, after + number, u64::try_from(now).ok(), bytes);
         text.push('\n');
         if step_ns.is_some() || text.len() >= CHUNK || number == count {
             out.write_all(text.as_bytes()).expect("docker reads on");

@@ -53,6 +53,7 @@ pub struct Account {
     highest: u64,
     seen: Vec<u64>,
     latency: Latency,
+    newest_print_ns: u64,
 }
 
 /// An [`Account`] at one moment, as the binary prints it.
@@ -81,17 +82,18 @@ pub struct Summary {
 }
 
 impl Account {
-    /// Counts one line that arrived at `now_ns`.
-    pub(crate) fn add(&mut self, message: &[u8], search: &Search, now_ns: u64) {
+    /// Counts one line that arrived at `now_ns`; gives when it was printed, if it says so.
+    pub(crate) fn add(&mut self, message: &[u8], search: &Search, now_ns: u64) -> Option<u64> {
         self.lines += 1;
         self.bytes += message.len() as u64;
         match number_after(message, &search.number).filter(|number| *number <= HIGHEST_NUMBER) {
             None => self.unnumbered += 1,
             Some(number) => self.number(number),
         }
-        if let Some(printed_ns) = number_after(message, &search.printed) {
-            self.latency.add(now_ns.saturating_sub(printed_ns));
-        }
+        let printed_ns = number_after(message, &search.printed)?;
+        self.latency.add(now_ns.saturating_sub(printed_ns));
+        self.newest_print_ns = self.newest_print_ns.max(printed_ns);
+        Some(printed_ns)
     }
 
     fn number(&mut self, number: u64) {
@@ -123,9 +125,23 @@ impl Account {
         self.distinct
     }
 
+    /// When the newest line that arrived was printed, in nanoseconds since 1970; 0 before any.
+    pub fn newest_print_ns(&self) -> u64 {
+        self.newest_print_ns
+    }
+
     /// Which of `first..=last` never came, the lowest first; at most `limit` of them.
     pub fn missing(&self, first: u64, last: u64, limit: usize) -> Vec<u64> {
         (first..=last).filter(|number| !self.has(*number)).take(limit).collect()
+    }
+
+    /// Every number that came, the lowest first.
+    pub fn numbers(&self) -> impl Iterator<Item = u64> {
+        let bits = |(index, word): (usize, &u64)| {
+            let (first, word) = (index as u64 * 64, *word);
+            (0..64).filter(move |bit| word & (1 << bit) != 0).map(move |bit| first + bit)
+        };
+        self.seen.iter().enumerate().filter(|(_, word)| **word != 0).flat_map(bits)
     }
 
     /// Whether this number came.

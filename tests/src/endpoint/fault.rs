@@ -28,8 +28,13 @@ pub enum Fault {
     NotFound,
     /// No answer until the faults are cleared; then the connection is closed.
     Hang,
-    /// The right answer, later.
+    /// The right answer, later; nothing is stored before, or when the client does not wait for it.
     Slow {
+        /// How much later.
+        ms: u64,
+    },
+    /// Everything is stored at once; the right answer comes later.
+    SlowAnswer {
         /// How much later.
         ms: u64,
     },
@@ -42,12 +47,28 @@ pub enum Fault {
         /// How many.
         events: usize,
     },
+    /// The first events of the call are rejected as beyond the group's retention.
+    RejectExpired {
+        /// How many.
+        events: usize,
+    },
     /// The last events of the call are rejected as too new.
     RejectNewest {
         /// How many.
         events: usize,
     },
+    /// `InvalidParameterException` for a call with this word in one of its messages, as for one event
+    /// that the service cannot take; other calls are answered as ever.
+    RefuseContaining {
+        /// The word.
+        word: String,
+    },
+    /// No answer, ever: clearing the faults helps later calls alone.
+    Swallow,
 }
+
+/// What a refusal for a word says.
+pub(crate) const UNACCEPTABLE: &str = "One of the log events cannot be accepted.";
 
 /// A fault, where and how often.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -128,12 +149,21 @@ impl Fault {
                 _ => "log group",
             })),
             Self::Hang
+            | Self::Swallow
             | Self::Slow { .. }
+            | Self::SlowAnswer { .. }
             | Self::Reset
             | Self::StoreThenDrop
             | Self::RejectOldest { .. }
-            | Self::RejectNewest { .. } => None,
+            | Self::RejectExpired { .. }
+            | Self::RejectNewest { .. }
+            | Self::RefuseContaining { .. } => None,
         }
+    }
+
+    /// Whether the call was refused because of this fault, and not for what the client did wrong.
+    pub(crate) fn made(&self, refusal: &Refusal) -> bool {
+        matches!(self, Self::RefuseContaining { .. }) && refusal.message == UNACCEPTABLE
     }
 
     /// The value of the `Retry-After` header.

@@ -131,7 +131,7 @@ fn look_up(instance: &Instance, path: &str, now_ms: i64) -> Option<String> {
 fn credentials(instance: &Instance, now_ms: i64) -> String {
     json!({
         "Code": "Success", "Type": "AWS-HMAC", "LastUpdated": sign::iso(now_ms),
-        "AccessKeyId": "ASIAEXAMPLEEXAMPLE00", "SecretAccessKey": "example/secret/of/the/test/harness/000000",
+        "AccessKeyId": sign::key_until(now_ms + instance.credentials_last_ms), "SecretAccessKey": "example/secret/of/the/test/harness/000000",
         "Token": "example-session-token", "Expiration": sign::iso(now_ms + instance.credentials_last_ms),
     })
     .to_string()

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-use crate::endpoint::fault::Fault;
+use crate::endpoint::fault::{Fault, UNACCEPTABLE};
 use crate::endpoint::put::{self, PutRequest, Verdict};
 use crate::endpoint::refusal::Refusal;
 use crate::endpoint::store::{Event, Group, Store, Stream};
@@ -86,7 +86,11 @@ fn put_log_events(
     let events = &request.log_events;
     let length = events.len();
     let Verdict { kept, rejected } = match fault {
+        Some(Fault::RefuseContaining { word }) if events.iter().any(|event| event.message.contains(word)) => {
+            return Err(Refusal::parameter(UNACCEPTABLE));
+        }
         Some(Fault::RejectOldest { events }) => put::verdict(length, (*events).min(length), 0, length),
+        Some(Fault::RejectExpired { events }) => put::verdict(length, 0, (*events).min(length), length),
         Some(Fault::RejectNewest { events }) => put::verdict(length, 0, 0, length.saturating_sub(*events)),
         _ => put::judge(events, when.now_ms, found.retention_days),
     };

@@ -43,8 +43,11 @@ impl Refusal {
         Self::client("ResourceAlreadyExistsException", format!("The specified {what} already exists"))
     }
 
-    /// Whether a correct client may meet this: what is missing is created, what exists is fine.
+    /// Whether a correct client may meet this: what is missing is created, what exists is fine, and
+    /// credentials are sent until there are newer ones.
     pub(crate) fn is_expected(&self) -> bool {
-        matches!(self.code, "ResourceNotFoundException" | "ResourceAlreadyExistsException")
+        let expected =
+            ["ResourceNotFoundException", "ResourceAlreadyExistsException", "ExpiredTokenException"];
+        expected.contains(&self.code)
     }
 }

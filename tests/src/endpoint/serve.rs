@@ -161,6 +161,7 @@ impl Talk {
                     let _ = cleared.changed().await;
                     return Err(Cut);
                 }
+                Fault::Swallow => std::future::pending().await,
                 Fault::Slow { ms } => tokio::time::sleep(Duration::from_millis(*ms)).await,
                 Fault::Reset => {
                     let _ = self.twin.set_linger(Some(Duration::ZERO));
@@ -175,12 +176,17 @@ impl Talk {
             Ok(Some(body)) => logs::perform(&mut lock(&shared.store), operation, &body, when, fault.as_ref()),
             Err(refusal) => Err(refusal),
         };
-        if fault == Some(Fault::StoreThenDrop) {
-            return Err(Cut);
+        match &fault {
+            Some(Fault::StoreThenDrop) => return Err(Cut),
+            Some(Fault::SlowAnswer { ms }) => tokio::time::sleep(Duration::from_millis(*ms)).await,
+            _ => {}
         }
         Ok(self.respond(match result {
             Ok(body) => Answer { status: 200, kind: "application/x-amz-json-1.1", body, retry_after: None },
-            Err(refusal) => refused(refusal, None, false),
+            Err(refusal) => {
+                let is_fault = fault.is_some_and(|fault| fault.made(&refusal));
+                refused(refusal, None, is_fault)
+            }
         }))
     }
 

@@ -38,7 +38,7 @@ pub(crate) fn check(headers: &HeaderMap, now_ms: i64) -> Result<(), Refusal> {
             return Err(invalid(format!("'{header}' must be a 'SignedHeader' in the AWS Authorization.")));
         }
     }
-    let [_, day, _, service, terminator] = credential[..] else {
+    let [key, day, _, service, terminator] = credential[..] else {
         return Err(incomplete("Credential must have exactly 5 slash-delimited elements."));
     };
     if service != "logs" || terminator != "aws4_request" {
@@ -51,6 +51,10 @@ pub(crate) fn check(headers: &HeaderMap, now_ms: i64) -> Result<(), Refusal> {
                                'Date' header.",
         ));
     };
+    if expiry_ms(key).is_some_and(|expiry_ms| expiry_ms < now_ms) {
+        let text = "The security token included in the request is expired";
+        return Err(Refusal::client("ExpiredTokenException", text));
+    }
     if !sent.starts_with(day) {
         return Err(invalid(format!(
             "Date in Credential scope does not match YYYYMMDD from ISO-8601 version of date from HTTP: \
@@ -69,6 +73,15 @@ pub(crate) fn check(headers: &HeaderMap, now_ms: i64) -> Result<(), Refusal> {
         return Err(invalid(text));
     }
     Ok(())
+}
+
+/// The id of a key that the metadata service hands out: it says itself how long it is good.
+pub(crate) fn key_until(expiry_ms: i64) -> String {
+    format!("ASIA{expiry_ms:016}")
+}
+
+fn expiry_ms(key: &str) -> Option<i64> {
+    key.strip_prefix("ASIA")?.parse().ok()
 }
 
 fn incomplete(text: &str) -> Refusal {
@@ -133,6 +146,19 @@ mod tests {
         assert!(late.message.starts_with("Signature expired: "), "{}", late.message);
         let early = check(&signed_at(NOW + MAX_SKEW_MS + 1_000), NOW).unwrap_err();
         assert!(early.message.starts_with("Signature not yet current: "), "{}", early.message);
+    }
+
+    #[test]
+    fn a_key_of_the_metadata_service_expires() {
+        let with_key = |until| {
+            let mut headers = signed_at(NOW);
+            let own = headers["authorization"].to_str().unwrap();
+            let changed = own.replacen("AKIDEXAMPLE", &key_until(until), 1);
+            headers.insert("authorization", changed.parse().unwrap());
+            headers
+        };
+        assert_eq!(code(&with_key(NOW)), None);
+        assert_eq!(code(&with_key(NOW - 1)), Some("ExpiredTokenException"));
     }
 
     #[test]

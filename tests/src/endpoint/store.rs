@@ -98,6 +98,8 @@ pub(crate) struct Store {
     pub(crate) breaches: Vec<Breach>,
     pub(crate) totals: Totals,
     pub(crate) keeps_messages: bool,
+    /// The longest way of a line that was printed at or after the first of these, in nanoseconds.
+    pub(crate) longest_since: (u64, u64),
     search: Search,
 }
 
@@ -109,6 +111,7 @@ impl Store {
             breaches: Vec::new(),
             totals: Totals::default(),
             keeps_messages,
+            longest_since: (0, 0),
             search,
         }
     }
@@ -169,7 +172,11 @@ impl Store {
         let arrived = arrived.expect("made above");
         let now = Instant::now();
         for event in kept {
-            arrived.account.add(event.message.as_bytes(), &self.search, now_ns);
+            let printed_ns = arrived.account.add(event.message.as_bytes(), &self.search, now_ns);
+            let (since_ns, longest_ns) = &mut self.longest_since;
+            if let Some(printed_ns) = printed_ns.filter(|printed_ns| printed_ns >= since_ns) {
+                *longest_ns = now_ns.saturating_sub(printed_ns).max(*longest_ns);
+            }
             self.totals.billed_bytes += (event.message.len() + OVERHEAD) as u64;
             if self.keeps_messages {
                 let (timestamp, message) = (event.timestamp, event.message.clone().into_owned());
