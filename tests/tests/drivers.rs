@@ -8,11 +8,6 @@ use harness::stream::{GROUP, LIMIT, STOP, numbers};
 /// Long enough for several rotations at a megabyte.
 const LINES: u64 = 30_000;
 
-/// In bursts of a tenth of a megabyte: Docker's own follower of the `local` driver passes a whole file
-/// over when it falls two rotations behind.
-const PACED: &str = "for k in $(seq 0 29); do \
-     awk -v k=$k 'BEGIN { for (i = 1; i <= 1000; i++) printf \"n=%d %080d\\n\", k * 1000 + i, 0 }'; sleep 0.1; done";
-
 fn counting(lines: u64) -> String {
     format!("awk 'BEGIN {{ for (i = 1; i <= {lines}; i++) printf \"n=%d %080d\\n\", i, 0 }}'")
 }
@@ -21,7 +16,7 @@ fn counting(lines: u64) -> String {
 fn whatever_the_driver_each_line_arrives_once_and_in_order() {
     let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
-    let fast = counting(LINES);
+    let script = &counting(LINES);
     let cases: [(&str, &str, &[&str], bool); 6] = [
         ("plain", "json-file", &[], false),
         ("rotated", "json-file", &["max-size=1m", "max-file=3"], false),
@@ -31,7 +26,6 @@ fn whatever_the_driver_each_line_arrives_once_and_in_order() {
         ("local-tty", "local", &["max-size=1m", "max-file=5"], true),
     ];
     for (name, driver, log_options, tty) in cases {
-        let script = if driver == "local" { PACED } else { &fast };
         docker.run(&Run { name, script, log_driver: Some(driver), log_options, tty, ..Run::default() });
         endpoint.stream(GROUP, &format!("/{name}/")).await_lines(&mut agent, LINES);
     }
