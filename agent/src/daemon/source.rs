@@ -289,7 +289,8 @@ mod tests {
         let file = FileId { inode: 1, head: 0, head_len: 0 };
         let by_file = stderr(Position::File { file, offset: 1, part: 0 });
         let by_api = stderr(Position::Api { time_ns: 1, done: 1, part: 0 });
-        let is_file = |log_path: Option<&Path>, cursor: &Cursor| match Way::of(&found(log_path), cursor, true) {
+        let is_file = |log_path: Option<&Path>, cursor: &Cursor| match Way::of(&found(log_path), cursor, true)
+        {
             Way::File(_, format) => format == Format::Local,
             Way::Api => false,
             Way::None => panic!("not read at all"),

@@ -72,11 +72,12 @@ fn entry(bytes: &[u8]) -> Option<(Record<'_>, usize)> {
     Some((record(message)?, length + 8))
 }
 
-/// Reads a `LogEntry`: source = 1, time_nano = 2, line = 3, partial = 4, partial_log_metadata = 5.
+/// Reads a `LogEntry`.
 fn record(mut message: &[u8]) -> Option<Record<'_>> {
     let (mut pipe, mut time_ns, mut line, mut partial, mut last) = (None, None, &[][..], false, false);
     while !message.is_empty() {
         let (number, value, rest) = field(message)?;
+        // source = 1, time_nano = 2, line = 3, partial = 4, partial_log_metadata = 5
         match (number, value) {
             (1, Value::Bytes(b"stdout")) => pipe = Some(Pipe::Stdout),
             (1, Value::Bytes(b"stderr")) => pipe = Some(Pipe::Stderr),
