@@ -21,6 +21,9 @@ use crate::logs::{Container, Pipe};
 /// Seconds to wait for the beginning of an answer.
 const ANSWER_SECONDS: u64 = 20;
 
+/// How the year begins in which Docker says a container was started that never was.
+const NEVER: &str = "0001-";
+
 /// A connection to Docker's daemon.
 #[derive(Debug, Clone)]
 pub struct Engine(Docker);
@@ -70,8 +73,11 @@ pub struct Found {
     pub container: Container,
     /// How its log is kept.
     pub driver: String,
-    /// The file, for `json-file`. Docker names it when the container first starts.
+    /// The file. Docker names it for `json-file`, when the container first starts; it does not for
+    /// `local`.
     pub log_path: Option<PathBuf>,
+    /// The container was started at some time: before that it has no log.
+    pub started: bool,
 }
 
 /// What became of a container.
@@ -144,6 +150,7 @@ impl Engine {
         let config = answer.config.unwrap_or_default();
         let log = answer.host_config.and_then(|host| host.log_config);
         let name = answer.name.unwrap_or_default();
+        let started = answer.state.and_then(|state| state.started_at);
         Ok(Found {
             container: Container {
                 id: answer.id.unwrap_or_else(|| id.to_owned()),
@@ -153,6 +160,7 @@ impl Engine {
             },
             driver: log.and_then(|log| log.typ).unwrap_or_default(),
             log_path: answer.log_path.filter(|path| !path.is_empty()).map(PathBuf::from),
+            started: started.is_none_or(|at| !at.starts_with(NEVER)),
         })
     }
 

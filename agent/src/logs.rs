@@ -2,12 +2,14 @@
 //! batches that keep `PutLogEvents`' limits.
 //!
 //! ```text
-//! json_file, frame ─Record─▶ line ─Line─▶ event ─Event─▶ finish ─message─▶ batch ─Batch─▶ Sink
+//! json_file, local_file, frame ─Record─▶ line ─Line─▶ event ─Event─▶ finish ─message─▶ batch ─Batch─▶ Sink
 //! ```
 //!
 //! Pure: no clock, no disk, no network, no tokio, no SDK. Whoever calls says what time it is.
 
 pub mod json_file;
+
+pub mod local_file;
 
 pub mod frame;
 

@@ -1,4 +1,4 @@
-//! Reads a container's json-file log from the files themselves, across rotation.
+//! Reads a container's log from Docker's files themselves, across rotation.
 //!
 //! A file is known by its inode. What Docker renames or deletes stays open here until it is read
 //! to its end, and for as long as its name exists, so that its inode number cannot go to a newer
@@ -19,6 +19,7 @@ use log::warn;
 
 use crate::logs::cursor::{Cursor, FileId, Position};
 use crate::logs::json_file::{Record, parse};
+use crate::logs::local_file;
 use file::LogFile;
 
 /// What one call reads, at most. A record is at most a piece of 16 KiB with every byte escaped.
@@ -27,11 +28,21 @@ pub const READ_BYTES: usize = 256 * 1024;
 /// How often a directory is looked through while Docker renames what is in it.
 const SCANS: usize = 5;
 
+/// How the files of a log are written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Format {
+    /// By the `json-file` driver.
+    JsonFile,
+    /// By the `local` driver.
+    Local,
+}
+
 /// The log of one container: its files, oldest first.
 #[derive(Debug)]
 pub struct Tail {
     directory: PathBuf,
     name: OsString,
+    format: Format,
     /// Those not read to their end; the last is the one that Docker writes to.
     files: VecDeque<LogFile>,
     /// Those read to their end whose names still exist.
@@ -78,10 +89,10 @@ pub enum Entry<'a> {
 impl Tail {
     /// Opens the log at `path`, rotated files beside it included, and goes on at `cursor`.
     /// A log that does not exist yet is awaited.
-    pub fn open(path: &Path, cursor: &Cursor) -> io::Result<(Self, Found)> {
+    pub fn open(path: &Path, format: Format, cursor: &Cursor) -> io::Result<(Self, Found)> {
         let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
         let name = path.file_name().unwrap_or_default().to_owned();
-        let mut tail = Self { directory, name, files: VecDeque::new(), done: Vec::new(), end: None };
+        let mut tail = Self { directory, name, format, files: VecDeque::new(), done: Vec::new(), end: None };
         // A name that vanishes between list and look has another by now: look again.
         for _ in 0..SCANS {
             if tail.scan(true)?.vanished == 0 {
@@ -120,7 +131,7 @@ impl Tail {
                 }
                 filled => filled?,
             };
-            let consumed = file.entries(buffer.get(..bytes).unwrap_or_default(), !newest, take);
+            let consumed = file.entries(self.format, buffer.get(..bytes).unwrap_or_default(), !newest, take);
             file.consume(buffer.get(..bytes).unwrap_or_default(), consumed);
             if consumed > 0 {
                 self.end = Some(file.position());
@@ -290,6 +301,27 @@ impl Tail {
             }
         }
         Ok(by_head)
+    }
+}
+
+impl Format {
+    /// Hands over the entries of `bytes` and tells how many bytes they are. An entry that is not
+    /// there to its end is left, unless no more can come.
+    fn entries(self, bytes: &[u8], complete: bool, mut take: impl FnMut(Entry<'_>, usize)) -> usize {
+        match self {
+            Self::JsonFile => entries(bytes, complete, take),
+            Self::Local => local_file::entries(bytes, complete, |entry, at| {
+                take(entry.map_or_else(Entry::Malformed, Entry::Record), at);
+            }),
+        }
+    }
+
+    /// How many bytes the first record has, once it is there to its end.
+    fn first(self, bytes: &[u8]) -> Option<usize> {
+        match self {
+            Self::JsonFile => memchr::memchr(b'\n', bytes),
+            Self::Local => local_file::first(bytes),
+        }
     }
 }
 

@@ -4,6 +4,7 @@
 //! any number of them run side by side and beside the system's own. It ends with its value; one that
 //! a killed test left behind is cleared away by the next one that starts.
 
+mod collector;
 mod container;
 mod leftovers;
 
@@ -15,6 +16,7 @@ use std::time::Duration;
 
 use rustix::process::{Pid, Signal, kill_process};
 
+pub use collector::Collector;
 pub use container::{Container, Run};
 
 use crate::wait;

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
 use harness::agent::{Agent, Options};
-use harness::docker::{Dockerd, Run};
+use harness::docker::{Collector, Dockerd, Run};
 use harness::endpoint::{Endpoint, Fault, Operation};
 use harness::stream::{GROUP, LIMIT, STOP, Stream, numbers};
 use harness::wait;
@@ -12,7 +12,8 @@ use harness::wait;
 /// Prints without end, some hundred lines a second.
 const STEADY: &str = "i=0; while :; do i=$((i+1)); echo n=$i; i=$((i+1)); echo n=$i; sleep 0.003; done";
 
-const DRIVERS: [&str; 2] = ["json-file", "local"];
+/// Two that are read from files, and one over Docker's API.
+const DRIVERS: [&str; 3] = ["json-file", "local", "syslog"];
 
 /// Waits for lines beyond those that are there.
 fn await_more(stream: &Stream<'_>, agent: &mut Agent) {
@@ -22,7 +23,8 @@ fn await_more(stream: &Stream<'_>, agent: &mut Agent) {
 
 #[test]
 fn stops_and_starts_lose_and_repeat_nothing() {
-    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let (endpoint, collector) = (Endpoint::start(), Collector::start());
+    let docker = Dockerd::start_with(collector.options());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
     let containers = DRIVERS
         .map(|name| docker.run(&Run { name, script: STEADY, log_driver: Some(name), ..Run::default() }));
@@ -76,7 +78,8 @@ fn a_stop_does_not_wait_for_a_service_that_hangs() {
 
 #[test]
 fn a_kill_loses_nothing_and_repeats_nothing() {
-    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let (endpoint, collector) = (Endpoint::start(), Collector::start());
+    let docker = Dockerd::start_with(collector.options());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
     let containers = DRIVERS
         .map(|name| docker.run(&Run { name, script: STEADY, log_driver: Some(name), ..Run::default() }));
@@ -140,7 +143,8 @@ fn kill_again_and_again(endpoint: &Endpoint, agent: &mut Agent, streams: &[Strea
 /// Docker hands a long line on in pieces; a stop between two of them must not make two lines of it.
 #[test]
 fn a_line_that_is_under_way_at_a_stop_arrives_in_one() {
-    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let (endpoint, collector) = (Endpoint::start(), Collector::start());
+    let docker = Dockerd::start_with(collector.options());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
     let script = "awk 'BEGIN { while (i++ < 20000) printf \"x\" }'; \
                   while [ ! -e /tmp/go ]; do sleep 0.05; done; echo rest; echo n=2";
@@ -173,12 +177,14 @@ fn rotation_while_nobody_looks_loses_nothing() {
     };
     let wait = "while [ ! -e /tmp/go ]; do sleep 0.05; done;";
     let script = [&count(1, 9_000), wait, &count(9_001, 30_000)].concat();
-    let cases: [(&str, &[&str]); 2] = [
-        ("plain", &["max-size=1m", "max-file=8"]),
-        ("compressed", &["max-size=1m", "max-file=8", "compress=true"]),
+    let cases: [(&str, &str, &[&str]); 3] = [
+        ("plain", "json-file", &["max-size=1m", "max-file=8"]),
+        ("compressed", "json-file", &["max-size=1m", "max-file=8", "compress=true"]),
+        ("local", "local", &["max-size=1m", "max-file=8"]),
     ];
-    let containers = cases
-        .map(|(name, log_options)| docker.run(&Run { name, script: &script, log_options, ..Run::default() }));
+    let containers = cases.map(|(name, driver, log_options)| {
+        docker.run(&Run { name, script: &script, log_driver: Some(driver), log_options, ..Run::default() })
+    });
     for container in &containers {
         endpoint.stream(GROUP, container.short_id()).await_distinct(&mut agent, 9_000);
     }
@@ -188,9 +194,12 @@ fn rotation_while_nobody_looks_loses_nothing() {
         container.wait_exit(LIMIT);
     }
     // Every rotated file but the newest is compressed by now, the one where reading stopped too.
-    let log = containers[1].log_path();
-    let packed = || log.with_extension("log.3.gz").exists() && !log.with_extension("log.3").exists();
-    wait::until(LIMIT, "compressed files", packed);
+    let local = docker.containers().join(containers[2].id()).join("local-logs/container.log");
+    for (log, number) in [(containers[1].log_path(), 3), (local, 2)] {
+        let (gz, plain) = (format!("log.{number}.gz"), format!("log.{number}"));
+        let packed = || log.with_extension(&gz).exists() && !log.with_extension(&plain).exists();
+        wait::until(LIMIT, "compressed files", packed);
+    }
     agent.start_again();
     for container in &containers {
         endpoint.stream(GROUP, container.short_id()).await_distinct(&mut agent, 30_000);

@@ -1,17 +1,12 @@
 //! Every log driver, and every shape of bytes that a container can print into one.
 
 use harness::agent::{Agent, Options};
-use harness::docker::{Dockerd, Run};
+use harness::docker::{Collector, Dockerd, Run};
 use harness::endpoint::Endpoint;
 use harness::stream::{GROUP, LIMIT, STOP, numbers};
 
 /// Long enough for several rotations at a megabyte.
 const LINES: u64 = 30_000;
-
-/// In bursts of a tenth of a megabyte: Docker's own follower of the `local` driver passes a whole file
-/// over when it falls two rotations behind.
-const PACED: &str = "for k in $(seq 0 29); do \
-     awk -v k=$k 'BEGIN { for (i = 1; i <= 1000; i++) printf \"n=%d %080d\\n\", k * 1000 + i, 0 }'; sleep 0.1; done";
 
 fn counting(lines: u64) -> String {
     format!("awk 'BEGIN {{ for (i = 1; i <= {lines}; i++) printf \"n=%d %080d\\n\", i, 0 }}'")
@@ -19,19 +14,22 @@ fn counting(lines: u64) -> String {
 
 #[test]
 fn whatever_the_driver_each_line_arrives_once_and_in_order() {
-    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let (endpoint, collector) = (Endpoint::start(), Collector::start());
+    let docker = Dockerd::start_with(collector.options());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
-    let fast = counting(LINES);
-    let cases: [(&str, &str, &[&str], bool); 6] = [
+    let script = &counting(LINES);
+    let cases: [(&str, &str, &[&str], bool); 8] = [
         ("plain", "json-file", &[], false),
         ("rotated", "json-file", &["max-size=1m", "max-file=3"], false),
         ("compressed", "json-file", &["max-size=1m", "max-file=3", "compress=true"], false),
         ("json-tty", "json-file", &["max-size=1m", "max-file=3"], true),
         ("local", "local", &["max-size=1m", "max-file=5", "compress=false"], false),
         ("local-tty", "local", &["max-size=1m", "max-file=5"], true),
+        // Over Docker's API, from the copy that Docker keeps.
+        ("remote", "syslog", &[], false),
+        ("remote-tty", "syslog", &[], true),
     ];
     for (name, driver, log_options, tty) in cases {
-        let script = if driver == "local" { PACED } else { &fast };
         docker.run(&Run { name, script, log_driver: Some(driver), log_options, tty, ..Run::default() });
         endpoint.stream(GROUP, &format!("/{name}/")).await_lines(&mut agent, LINES);
     }
@@ -74,10 +72,13 @@ fn drivers_that_keep_nothing_are_named() {
 
 #[test]
 fn pipes_terminals_and_unfinished_lines() {
-    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let (endpoint, collector) = (Endpoint::start(), Collector::start());
+    let docker = Dockerd::start_with(collector.options());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
     let both = "for i in $(seq 1 500); do echo \"out n=$i\"; echo \"err n=$i\" >&2; done; printf 'the end'";
-    for (driver, tty) in [("json-file", false), ("json-file", true), ("local", false), ("local", true)] {
+    for (driver, tty) in
+        ["json-file", "local", "syslog"].into_iter().flat_map(|name| [(name, false), (name, true)])
+    {
         let name = format!("{driver}-{tty}");
         docker.run(&Run { name: &name, script: both, log_driver: Some(driver), tty, ..Run::default() });
         let stream = endpoint.stream(GROUP, &format!("/{name}/"));
@@ -108,7 +109,8 @@ fn without_marks(messages: &[String]) -> String {
 
 #[test]
 fn long_empty_and_binary_lines() {
-    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let (endpoint, collector) = (Endpoint::start(), Collector::start());
+    let docker = Dockerd::start_with(collector.options());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
     // Ten bytes a block; the line ends without a newline before the container goes on to the next.
     let blocks = |blocks: u64| {
@@ -117,7 +119,9 @@ fn long_empty_and_binary_lines() {
         )
     };
     let line = |blocks: u64| (1..=blocks).map(|block| format!("{block:09},")).collect::<Vec<_>>().concat();
-    for (driver, tty) in [("json-file", false), ("local", false), ("json-file", true), ("local", true)] {
+    for (driver, tty) in
+        ["json-file", "local", "syslog"].into_iter().flat_map(|name| [(name, false), (name, true)])
+    {
         let label = if tty { format!("{driver}-tty") } else { driver.to_owned() };
         let run = |name: &str, script: &str| {
             let run = Run { name, script, log_driver: Some(driver), tty, ..Run::default() };
@@ -137,8 +141,8 @@ fn long_empty_and_binary_lines() {
         assert_eq!(messages[..2], ["first", "a\u{2400}b \u{fffd}\u{fffd} c"], "{label}");
         assert!(messages.iter().all(|message| !message.is_empty()), "{label}");
 
-        // The way of a json-file is the same with a terminal.
-        if label == "json-file-tty" {
+        // The way of a file is the same with a terminal.
+        if tty && driver != "syslog" {
             continue;
         }
         let id = run(&format!("large-{label}"), &blocks(1_000_000));

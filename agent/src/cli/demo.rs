@@ -141,7 +141,8 @@ async fn show(options: &Options, dir: &Path) -> anyhow::Result<()> {
     let mut shipped = Shipped::after(&places.shipped, &run);
     output::result(&words::beginning(options, &places, backend.address()?));
 
-    let found = Found { container, driver: "json-file".to_owned(), log_path: Some(places.log.clone()) };
+    let (driver, log_path) = ("json-file".to_owned(), Some(places.log.clone()));
+    let found = Found { container, driver, log_path, started: true };
     let reload = {
         let config = config.clone();
         move || Ok(config.clone())

@@ -1,4 +1,4 @@
-//! Reads a log that is no file over Docker's API: of the `local` and `journald` drivers and of
+//! Reads a log that is no file over Docker's API: of the `journald` driver and of
 //! others that keep a copy. One task for each container, for as long as it exists.
 
 use std::time::Duration;

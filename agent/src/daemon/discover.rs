@@ -91,9 +91,10 @@ async fn follow(
     let ids = engine.list().await?;
     let known: HashSet<String> = ids.iter().cloned().collect();
     warned.retain(|id| known.contains(id));
-    let mut later = Later { engine, warned, due: HashMap::new(), looking: None };
+    let containers = containers.as_deref();
+    let mut later = Later { engine, containers, warned, due: HashMap::new(), looking: None };
     for id in ids {
-        if let Some(found) = later.settle(&id, look(engine, &id).await)?
+        if let Some(found) = later.settle(&id, look(engine, &id, containers).await)?
             && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
         {
             return Ok(());
@@ -122,7 +123,7 @@ async fn follow(
             Happening::Started(container) => {
                 let id = container.id.clone();
                 later.outdated(&id);
-                let looked = started(engine, container, containers.as_deref()).await;
+                let looked = started(engine, container, containers).await;
                 match later.settle(&id, looked)? {
                     Some(found) => Command::Found(Box::new(found), Some(engine.clone())),
                     None => continue,
@@ -153,6 +154,7 @@ type Looking<'a> = Pin<Box<dyn Future<Output = Looked> + Send + 'a>>;
 /// looked at again one at a time, beside the events, for Docker may take long to answer.
 struct Later<'a> {
     engine: &'a Engine,
+    containers: Option<&'a Path>,
     warned: &'a mut HashSet<String>,
     due: HashMap<String, Instant>,
     looking: Option<(String, Looking<'a>)>,
@@ -187,9 +189,9 @@ impl Later<'_> {
                 return pending().await;
             };
             sleep_until(*due).await;
-            let (engine, id) = (self.engine, id.clone());
+            let (engine, containers, id) = (self.engine, self.containers, id.clone());
             let asked = id.clone();
-            self.looking = Some((id, Box::pin(async move { look(engine, &asked).await })));
+            self.looking = Some((id, Box::pin(async move { look(engine, &asked, containers).await })));
         }
         let Some((id, looking)) = &mut self.looking else { return pending().await };
         let done = (id.clone(), looking.await);
@@ -211,22 +213,34 @@ impl Later<'_> {
 }
 
 /// A container that lives for a moment may be gone before Docker answers a question about it. Its
-/// json-file log is where Docker always puts it, so the event alone says enough.
+/// log file is where Docker always puts it, so the event alone says enough.
 async fn started(engine: &Engine, container: Container, containers: Option<&Path>) -> Looked {
     let id = &container.id;
-    let path = containers.map(|containers| containers.join(id).join(format!("{id}-json.log")));
-    match path.filter(|path| path.exists()) {
-        Some(path) => {
-            let driver = "json-file".to_owned();
-            Ok(Some(Found { container, driver, log_path: Some(path) }))
+    let paths = containers.map(|containers| {
+        let json_file = containers.join(id).join(format!("{id}-json.log"));
+        [("json-file", json_file), ("local", local_log(containers, id))]
+    });
+    match paths.into_iter().flatten().find(|(_, path)| path.exists()) {
+        Some((driver, path)) => {
+            Ok(Some(Found { container, driver: driver.to_owned(), log_path: Some(path), started: true }))
         }
-        None => look(engine, id).await,
+        None => look(engine, id, containers).await,
     }
 }
 
-async fn look(engine: &Engine, id: &str) -> Looked {
+/// Where the `local` driver writes, below the directory of all containers. Docker does not tell.
+fn local_log(containers: &Path, id: &str) -> PathBuf {
+    containers.join(id).join("local-logs/container.log")
+}
+
+async fn look(engine: &Engine, id: &str, containers: Option<&Path>) -> Looked {
     match engine.inspect(id).await {
-        Ok(found) => Ok(Some(found)),
+        Ok(mut found) => {
+            if found.driver == "local" {
+                found.log_path = containers.map(|containers| local_log(containers, &found.container.id));
+            }
+            Ok(Some(found))
+        }
         Err(error) if error.is_gone() => Ok(None),
         Err(error) => Err(error),
     }

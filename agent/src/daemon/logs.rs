@@ -215,15 +215,17 @@ impl Logs {
             }
             return;
         }
-        if found.driver == "json-file" && found.log_path.is_none() {
+        if !found.started {
             return debug!("container {} was never started: nothing to read yet", found.container.name);
         }
         let destination = self.settings.selection.choose(&found.container, &self.settings.instance_id);
         // What is left out may be wanted again: it goes on there then.
         let known = if destination.is_some() { self.cursors.remove(&id) } else { None };
         let cursor = known.unwrap_or_default();
-        let log = match (Way::of(&found, destination.is_some()), engine.clone()) {
-            (Way::File(path), _) => source::open(path, &found, &cursor, self.watcher.as_mut()),
+        let log = match (Way::of(&found, &cursor, destination.is_some()), engine.clone()) {
+            (Way::File(path, format), _) => {
+                source::open(path, format, &found, &cursor, self.watcher.as_mut())
+            }
             (Way::Api, Some(engine)) => {
                 info!(
                     "following container {} over Docker's API ({} driver)",

@@ -11,13 +11,13 @@ use tokio::task::AbortHandle;
 
 use super::counters::Counters;
 use crate::docker::{Engine, Found};
-use crate::logs::cursor::Cursor;
+use crate::logs::cursor::{Cursor, Position};
 use crate::logs::finish::Finisher;
 use crate::logs::flow::Flow;
 use crate::logs::json_file::Record;
 use crate::logs::{Destination, Pipe};
 use crate::tail::watch::Watcher;
-use crate::tail::{Entry, Found as FoundLog, Tail};
+use crate::tail::{Entry, Format, Found as FoundLog, Tail};
 use crate::telemetry::now_ns;
 
 /// One container.
@@ -53,21 +53,22 @@ pub(super) enum Log {
 
 /// How its log can be read.
 pub(super) enum Way<'a> {
-    File(&'a Path),
+    File(&'a Path, Format),
     Api,
     None,
 }
 
 impl<'a> Way<'a> {
     /// Files first, the API second; says why where it is neither.
-    pub(super) fn of(found: &'a Found, wanted: bool) -> Self {
+    pub(super) fn of(found: &'a Found, cursor: &Cursor, wanted: bool) -> Self {
         let name = &found.container.name;
         match (found.driver.as_str(), &found.log_path) {
             _ if !wanted => {
                 info!("container {name} is left out, as configured");
                 Self::None
             }
-            ("json-file", Some(path)) => Self::File(path),
+            ("json-file", Some(path)) => Self::File(path, Format::JsonFile),
+            ("local", Some(path)) => Self::of_local(path, name, cursor),
             ("awslogs", _) => {
                 warn!("container {name} logs by the awslogs driver, which sends its lines itself: skipped");
                 Self::None
@@ -79,12 +80,38 @@ impl<'a> Way<'a> {
             _ => Self::Api,
         }
     }
+
+    /// The files, unless that would repeat what was read over the API, or they are out of reach.
+    fn of_local(path: &'a Path, name: &str, cursor: &Cursor) -> Self {
+        match cursor.stdout.or(cursor.stderr) {
+            Some(Position::Api { .. }) => Self::Api,
+            Some(Position::File { .. }) => Self::File(path, Format::Local),
+            None => match File::open(path) {
+                Ok(_) => Self::File(path, Format::Local),
+                Err(error) => {
+                    warn!(
+                        "cannot open the log of container {name} at {}: {error}; Docker's API serves it instead, \
+                         but passes lines over when it rotates fast; run the agent as root or with CAP_DAC_READ_SEARCH, \
+                         where it sees Docker's data directory",
+                        path.display()
+                    );
+                    Self::Api
+                }
+            },
+        }
+    }
 }
 
-/// Opens a json-file log and has its directory watched.
-pub(super) fn open(path: &Path, found: &Found, cursor: &Cursor, watcher: Option<&mut Watcher>) -> Log {
+/// Opens a log and has its directory watched.
+pub(super) fn open(
+    path: &Path,
+    format: Format,
+    found: &Found,
+    cursor: &Cursor,
+    watcher: Option<&mut Watcher>,
+) -> Log {
     let name = &found.container.name;
-    let tail = match Tail::open(path, cursor) {
+    let tail = match Tail::open(path, format, cursor) {
         Ok((tail, FoundLog::New)) => {
             info!("following container {name}, its log from the beginning");
             tail
@@ -239,5 +266,41 @@ fn say_once(said: &mut Option<String>, words: String) {
     if said.as_ref() != Some(&words) {
         error!("{words}");
         *said = Some(words);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::logs::Container;
+    use crate::logs::cursor::FileId;
+
+    #[test]
+    fn the_local_driver_is_read_from_files_unless_they_are_out_of_reach_or_the_api_was_read() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("container.log");
+        let found = |log_path: Option<&Path>| Found {
+            container: Container::default(),
+            driver: "local".to_owned(),
+            log_path: log_path.map(Path::to_owned),
+            started: true,
+        };
+        let stderr = |position| Cursor { stdout: None, stderr: Some(position) };
+        let file = FileId { inode: 1, head: 0, head_len: 0 };
+        let by_file = stderr(Position::File { file, offset: 1, part: 0 });
+        let by_api = stderr(Position::Api { time_ns: 1, done: 1, part: 0 });
+        let is_file = |log_path: Option<&Path>, cursor: &Cursor| match Way::of(&found(log_path), cursor, true)
+        {
+            Way::File(_, format) => format == Format::Local,
+            Way::Api => false,
+            Way::None => panic!("not read at all"),
+        };
+        assert!(!is_file(Some(&path), &Cursor::default()), "it is not there");
+        assert!(is_file(Some(&path), &by_file), "it is tried again, and nothing is repeated");
+        std::fs::write(&path, "").unwrap();
+        assert!(is_file(Some(&path), &Cursor::default()));
+        assert!(is_file(Some(&path), &by_file));
+        assert!(!is_file(Some(&path), &by_api));
+        assert!(!is_file(None, &Cursor::default()), "Docker does not say where its data is");
     }
 }

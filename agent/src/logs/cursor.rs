@@ -26,7 +26,7 @@ pub struct FileId {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Position {
-    /// In a json-file log.
+    /// In a log file.
     File {
         /// The file.
         file: FileId,

@@ -7,7 +7,7 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
-use super::{Entry, READ_BYTES, entries};
+use super::{Entry, Format, READ_BYTES};
 use crate::logs::Pipe;
 use crate::logs::cursor::{FileId, HEAD_LIMIT, Position};
 
@@ -135,18 +135,19 @@ impl LogFile {
     /// they are.
     pub(super) fn entries(
         &mut self,
+        format: Format,
         bytes: &[u8],
         complete: bool,
         take: &mut impl FnMut(Entry<'_>, Position),
     ) -> usize {
         if self.head.is_none() && self.offset == 0 {
-            self.head = head(bytes);
+            self.head = head(format, bytes);
         }
         let (id, base, skip) = (self.id(), self.offset, self.skip);
         // No more can come behind the end of a file that Docker has left.
         let complete =
             (complete || matches!(self.source, Source::Compressed(..))) && bytes.len() < READ_BYTES;
-        entries(bytes, complete, |entry, at| {
+        format.entries(bytes, complete, |entry, at| {
             let offset = base + at as u64;
             let pipe = match &entry {
                 Entry::Record(record) => usize::from(record.pipe == Pipe::Stderr),
@@ -214,8 +215,8 @@ fn ended_early<T: Default>(read: io::Result<T>) -> io::Result<T> {
 }
 
 /// What a file is recognised by: its first record, or as much of it as is needed.
-fn head(bytes: &[u8]) -> Option<(u32, u32)> {
-    let end = memchr::memchr(b'\n', bytes)?.min(HEAD_LIMIT);
+fn head(format: Format, bytes: &[u8]) -> Option<(u32, u32)> {
+    let end = format.first(bytes)?.min(HEAD_LIMIT);
     let length = u32::try_from(end).ok()?;
     Some((crc32fast::hash(bytes.get(..end)?), length))
 }

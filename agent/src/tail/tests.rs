@@ -10,16 +10,22 @@ use tempfile::TempDir;
 
 use super::*;
 use crate::logs::Pipe;
+use crate::logs::local_file::tests::encoded;
 
 /// A directory in which logs rotate as dockerd does it.
 struct Log {
     directory: TempDir,
+    format: Format,
     next: u64,
 }
 
 impl Log {
     fn new() -> Self {
-        Self { directory: TempDir::new().unwrap(), next: 0 }
+        Self::of(Format::JsonFile)
+    }
+
+    fn of(format: Format) -> Self {
+        Self { directory: TempDir::new().unwrap(), format, next: 0 }
     }
 
     fn path(&self, ending: &str) -> PathBuf {
@@ -31,11 +37,19 @@ impl Log {
         for _ in 0..count {
             let (n, stream) = (self.next, if self.next.is_multiple_of(3) { "stderr" } else { "stdout" });
             let nanos = n % 1_000_000_000;
-            writeln!(
-                file,
-                r#"{{"log":"n={n}\n","stream":"{stream}","time":"2026-01-26T19:45:10.{nanos:09}Z"}}"#
-            )
-            .unwrap();
+            let pipe = if stream == "stderr" { Pipe::Stderr } else { Pipe::Stdout };
+            let record = match self.format {
+                Format::JsonFile => {
+                    let time = format!("2026-01-26T19:45:10.{nanos:09}Z");
+                    let record = format!(r#"{{"log":"n={n}\n","stream":"{stream}","time":"{time}"}}"#);
+                    [record.as_bytes(), b"\n"].concat()
+                }
+                Format::Local => {
+                    let time_ns = 1_769_456_710_000_000_000 + nanos.cast_signed();
+                    encoded(pipe, time_ns, format!("n={n}").as_bytes(), None)
+                }
+            };
+            file.write_all(&record).unwrap();
             self.next += 1;
         }
     }
@@ -64,7 +78,7 @@ impl Log {
     }
 
     fn open(&self, cursor: &Cursor) -> (Tail, Found) {
-        Tail::open(&self.path(""), cursor).unwrap()
+        Tail::open(&self.path(""), self.format, cursor).unwrap()
     }
 }
 
@@ -294,4 +308,55 @@ fn a_file_that_was_taken_hold_of_is_read_though_its_name_is_gone() {
     log.rotate(2);
     tail.adopt(fs::File::open(log.path("")).unwrap()).unwrap();
     assert!(tail.done.len() <= 2, "files without a name are let go: {}", tail.done.len());
+}
+
+#[test]
+fn a_log_of_the_local_driver_rotates_and_is_compressed_behind_our_back() {
+    let mut log = Log::of(Format::Local);
+    log.write(8_000);
+    let (mut tail, found) = log.open(&Cursor::default());
+    assert_eq!(found, Found::New);
+    assert_eq!(numbers(&mut tail), (0..8_000).collect::<Vec<_>>());
+    log.rotate(8);
+    log.write(10);
+    tail.adopt(fs::File::open(log.path("")).unwrap()).unwrap();
+    assert_eq!(numbers(&mut tail), (8_000..8_010).collect::<Vec<_>>());
+    let cursor = cursor(&tail);
+    drop(tail);
+    for number in [1, 2] {
+        log.write(10);
+        log.rotate(8);
+        log.compress(number);
+        log.rotate(8);
+    }
+    log.write(10);
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Resumed);
+    assert_eq!(numbers(&mut tail), (8_010..8_040).collect::<Vec<_>>());
+}
+
+#[test]
+fn a_log_of_the_local_driver_that_is_truncated_or_torn_goes_on() {
+    let mut log = Log::of(Format::Local);
+    log.write(5);
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail).len(), 5);
+    let file = fs::OpenOptions::new().append(true).open(log.path("")).unwrap();
+    file.set_len(0).unwrap();
+    log.write(50);
+    assert_eq!(numbers(&mut tail), (5..55).collect::<Vec<_>>());
+
+    // A crash in the middle of an entry: awaited first, then known for what it is.
+    let entry = encoded(Pipe::Stdout, 1_769_456_710_000_000_000, b"torn", None);
+    (&file).write_all(&entry[..entry.len() - 6]).unwrap();
+    assert_eq!(numbers(&mut tail), [0; 0]);
+    log.write(1);
+    let mut seen = Vec::new();
+    let mut take = |entry: Entry<'_>, _: Position| match entry {
+        Entry::Record(record) => seen.push(record.text.into_owned()),
+        Entry::Malformed(bytes) => seen.push(format!("malformed {}", bytes.len())),
+    };
+    let mut buffer = vec![0; READ_BYTES];
+    while tail.read(&mut buffer, &mut take).unwrap().bytes > 0 {}
+    assert_eq!(seen, [format!("malformed {}", entry.len() - 6 - 3), "n=55".to_owned()]);
 }
