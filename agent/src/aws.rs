@@ -14,6 +14,7 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 
 pub mod logs;
+mod patience;
 pub mod probe;
 
 /// A host in the same region answers in milliseconds; what takes longer is a route that is missing.

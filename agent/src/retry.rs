@@ -4,8 +4,8 @@ use std::time::Duration;
 
 /// The first wait, at most.
 pub const BASE: Duration = Duration::from_millis(200);
-/// The longest wait: once the endpoint answers, nothing is later than this.
-pub const CAP: Duration = Duration::from_secs(5);
+/// The longest wait: once the endpoint answers, no line is 5 s late.
+pub const CAP: Duration = Duration::from_secs(4);
 /// The longest wait for what only an operator ends, such as a missing right.
 pub const LASTING_CAP: Duration = Duration::from_mins(1);
 
@@ -24,7 +24,7 @@ mod tests {
     #[test]
     fn waits_double_up_to_the_cap() {
         let ceilings: Vec<_> = (1..8).map(|attempt| wait(attempt, CAP, 1.0).as_millis()).collect();
-        assert_eq!(ceilings, [200, 400, 800, 1600, 3200, 5000, 5000]);
+        assert_eq!(ceilings, [200, 400, 800, 1600, 3200, 4000, 4000]);
         assert_eq!(wait(u32::MAX, LASTING_CAP, 1.0), LASTING_CAP);
         assert_eq!(wait(3, CAP, 0.0), Duration::ZERO);
     }

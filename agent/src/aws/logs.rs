@@ -15,6 +15,7 @@ use aws_smithy_types::body::SdkBody;
 use log::{info, warn};
 use tokio::time::Instant;
 
+use super::patience::Patience;
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 
@@ -35,6 +36,7 @@ pub struct CloudWatchLogs {
     look_within: Duration,
     /// This host's role may not read what it wrote.
     blind: AtomicBool,
+    patience: Patience,
 }
 
 impl CloudWatchLogs {
@@ -47,6 +49,7 @@ impl CloudWatchLogs {
             looks: Mutex::default(),
             look_within: LOOK_WITHIN,
             blind: AtomicBool::new(false),
+            patience: Patience::default(),
         }
     }
 
@@ -197,6 +200,7 @@ fn exists<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
 impl Sink for CloudWatchLogs {
     async fn put(&self, batch: &Outgoing) -> Result<Receipt, Refusal> {
         let body = batch.body.clone();
+        let began = Instant::now();
         let sent = self
             .client
             .put_log_events()
@@ -204,6 +208,7 @@ impl Sink for CloudWatchLogs {
             .log_stream_name(&batch.destination.stream)
             .set_log_events(Some(Vec::new()))
             .customize()
+            .config_override(self.patience.limit())
             // The batch was written as the request's JSON once and for all: sparing the SDK's own
             // encoding saves half of what an event costs. Signing comes after this.
             .mutate_request(move |request| {
@@ -212,6 +217,7 @@ impl Sink for CloudWatchLogs {
             })
             .send()
             .await;
+        self.patience.learn(began.elapsed(), matches!(&sent, Err(SdkError::TimeoutError(_))));
         match sent {
             Ok(answer) => {
                 if let Some(group) = self.look_now() {

@@ -54,7 +54,7 @@ pub async fn run<S: Sink>(
     for destination in spool.in_doubt() {
         pace.doubt(&destination, Instant::now().into_std());
     }
-    let mut calls: JoinSet<(Claim, anyhow::Result<Outcome>)> = JoinSet::new();
+    let mut calls: JoinSet<(Claim, Instant, anyhow::Result<Outcome>)> = JoinSet::new();
     let mut deadline: Option<Instant> = None;
     loop {
         let now = Instant::now();
@@ -67,7 +67,7 @@ pub async fn run<S: Sink>(
             let delivery = Arc::clone(&delivery);
             calls.spawn(async move {
                 let outcome = delivery.attempt(&claim).await;
-                (claim, outcome)
+                (claim, now, outcome)
             });
         }
         let wake = pace.next(now.into_std()).map(Instant::from_std).into_iter().chain(deadline).min();
@@ -75,8 +75,8 @@ pub async fn run<S: Sink>(
             () = closed.cancelled(), if deadline.is_none() => deadline = Some(Instant::now() + LAST_CALL),
             _ = changes.changed() => {}
             Some(ended) = calls.join_next() => {
-                let (claim, outcome) = ended.context("a delivery panicked")?;
-                delivery.settle(&mut pace, &claim, outcome?);
+                let (claim, began, outcome) = ended.context("a delivery panicked")?;
+                delivery.settle(&mut pace, &claim, began, outcome?);
             }
             () = async { if let Some(wake) = wake { sleep_until(wake).await } else { std::future::pending().await } } => {}
         }
@@ -84,8 +84,8 @@ pub async fn run<S: Sink>(
     // A call in flight may be the one that just gets through.
     if let Some(deadline) = deadline {
         while let Ok(Some(ended)) = timeout_at(deadline, calls.join_next()).await {
-            let (claim, outcome) = ended.context("a delivery panicked")?;
-            delivery.settle(&mut pace, &claim, outcome?);
+            let (claim, began, outcome) = ended.context("a delivery panicked")?;
+            delivery.settle(&mut pace, &claim, began, outcome?);
         }
     }
     if !spool.is_empty() {
@@ -152,7 +152,7 @@ impl<S: Sink> Delivery<S> {
         Ok(taken)
     }
 
-    fn settle(&self, pace: &mut Pace, claim: &Claim, outcome: Outcome) {
+    fn settle(&self, pace: &mut Pace, claim: &Claim, began: Instant, outcome: Outcome) {
         let (destination, now) = (&claim.destination, Instant::now().into_std());
         let (refusal, taken) = match outcome {
             Outcome::Nothing => return,
@@ -164,7 +164,8 @@ impl<S: Sink> Delivery<S> {
             }
             Outcome::Failed(refusal, taken) => (refusal, taken),
         };
-        let tell = pace.failed(destination, claim.pending, &refusal, now, fastrand::f64());
+        let times = (began.into_std(), now);
+        let tell = pace.failed(destination, claim.pending, &refusal, times, fastrand::f64());
         let doubtful = matches!(refusal, Refusal::Retry { doubtful: true, .. });
         if doubtful {
             pace.doubt(destination, now);

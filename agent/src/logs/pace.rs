@@ -66,14 +66,15 @@ impl Pace {
         ended.is_some_and(|ended| ended.said.is_some())
     }
 
-    /// A call failed: the next one waits. Whether that is worth telling, which is not so of what
+    /// A call that began at `began` failed: the next one waits, counted from then, for a call that
+    /// was not answered has waited already. Whether that is worth telling, which is not so of what
     /// passes by itself, nor of what was told lately. `random` is in 0..1.
     pub fn failed(
         &mut self,
         to: &Destination,
         pending: Pending,
         refusal: &Refusal,
-        now: Instant,
+        (began, now): (Instant, Instant),
         random: f64,
     ) -> bool {
         let trouble = self.troubles.entry((to.clone(), pending)).or_default();
@@ -83,8 +84,8 @@ impl Pace {
             Refusal::Missing | Refusal::Refused(_) => (None, true, false),
         };
         let cap = if lasting { retry::LASTING_CAP } else { retry::CAP };
-        let wait = retry::wait(trouble.attempts, cap, random).max(after.unwrap_or_default());
-        trouble.until = Some(now + wait);
+        let next = began + retry::wait(trouble.attempts, cap, random);
+        trouble.until = Some(next.max(now + after.unwrap_or_default()));
         trouble.unreachable = unreachable;
         let tell =
             (trouble.attempts > 1 || lasting) && trouble.said.is_none_or(|said| said + REMINDER <= now);
@@ -122,9 +123,9 @@ mod tests {
     fn the_first_answer_frees_those_who_found_nobody_and_no_others() {
         let (mut pace, now) = (Pace::default(), start());
         let (a, b, c) = (stream("a"), stream("b"), stream("c"));
-        pace.failed(&a, Pending::Fresh, &refusal(None, true), now, 1.0);
-        pace.failed(&b, Pending::Fresh, &refusal(None, true), now, 1.0);
-        pace.failed(&c, Pending::Fresh, &refusal(Some(Duration::from_secs(9)), false), now, 1.0);
+        pace.failed(&a, Pending::Fresh, &refusal(None, true), (now, now), 1.0);
+        pace.failed(&b, Pending::Fresh, &refusal(None, true), (now, now), 1.0);
+        pace.failed(&c, Pending::Fresh, &refusal(Some(Duration::from_secs(9)), false), (now, now), 1.0);
         pace.doubt(&a, now);
         assert!([&a, &b, &c].iter().all(|to| !pace.may(to, Pending::Fresh, now)));
         pace.answered(&a, Pending::Fresh);
@@ -135,10 +136,21 @@ mod tests {
     }
 
     #[test]
+    fn a_call_that_was_not_answered_has_waited_already() {
+        let (mut pace, now, to) = (Pace::default(), start(), stream("a"));
+        let began = now - Duration::from_secs(4);
+        for _ in 0..20 {
+            pace.failed(&to, Pending::Fresh, &refusal(None, true), (began, now), 1.0);
+        }
+        assert!(pace.may(&to, Pending::Fresh, now));
+    }
+
+    #[test]
     fn trouble_is_told_when_it_lasts_and_its_end_if_it_was() {
         let (mut pace, now, to) = (Pace::default(), start(), stream("a"));
         let fail = |pace: &mut Pace, seconds| {
-            pace.failed(&to, Pending::Fresh, &refusal(None, true), now + Duration::from_secs(seconds), 1.0)
+            let now = now + Duration::from_secs(seconds);
+            pace.failed(&to, Pending::Fresh, &refusal(None, true), (now, now), 1.0)
         };
         let told: Vec<_> = [0, 1, 2, 290, 302].map(|seconds| fail(&mut pace, seconds)).into();
         assert_eq!(told, [false, true, false, false, true]);
