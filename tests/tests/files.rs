@@ -54,7 +54,8 @@ fn what_is_printed_after_a_truncation_arrives_once() {
 fn a_silent_log_may_be_cut_off_too_and_brings_nothing_back() {
     let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
     let mut agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
-    let script = format!("awk 'BEGIN {{ for (i = 1; i <= 500; i++) printf \"n=%d %080d\\n\", i, 0 }}'; {IDLE}");
+    let script =
+        format!("awk 'BEGIN {{ for (i = 1; i <= 500; i++) printf \"n=%d %080d\\n\", i, 0 }}'; {IDLE}");
     let log_options = &["max-size=30k", "max-file=9"];
     let silent = docker.run(&Run { name: "silent", script: &script, log_options, ..Run::default() });
     let stream = endpoint.stream(GROUP, "/silent/");

@@ -25,7 +25,7 @@ type Watched = Mutex<HashMap<WatchDescriptor, Weak<Names>>>;
 #[derive(Debug)]
 pub struct Watcher {
     watches: Watches,
-    watched: Arc<Watched>,
+    logs: Arc<Watched>,
 }
 
 impl Watcher {
@@ -34,14 +34,14 @@ impl Watcher {
     pub fn new() -> io::Result<Self> {
         let inotify = Inotify::init()?;
         let watches = inotify.watches();
-        let watched = Arc::<Watched>::default();
-        let weak = Arc::downgrade(&watched);
+        let logs = Arc::<Watched>::default();
+        let weak = Arc::downgrade(&logs);
         thread::Builder::new().name("log-watch".to_owned()).spawn(move || {
             if let Err(error) = watch(inotify, &weak) {
                 warn!("cannot watch log directories any more ({error}); rotations are found by polling");
             }
         })?;
-        Ok(Self { watches, watched })
+        Ok(Self { watches, logs })
     }
 
     /// Begins to watch the directory of a log, for as long as it is read. The watch ends by itself
@@ -50,9 +50,9 @@ impl Watcher {
         let mask = WatchMask::CREATE | WatchMask::MOVED_TO | WatchMask::ONLYDIR;
         let names = tail.names();
         {
-            let mut watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+            let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
             let descriptor = self.watches.add(names.directory(), mask)?;
-            watched.insert(descriptor, Arc::downgrade(names));
+            logs.insert(descriptor, Arc::downgrade(names));
         }
         // What came after the log was opened and before it was watched. The reader meets the same
         // error, if there is one, and says it.
