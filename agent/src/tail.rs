@@ -5,15 +5,15 @@
 //! file unseen. Knows records and positions; knows nothing of containers or of what lines say.
 
 mod file;
+mod names;
 pub mod watch;
 
 use std::cmp::Ordering;
 use std::collections::VecDeque;
-use std::ffi::{OsStr, OsString};
-use std::fs::File;
 use std::io;
 use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
 use log::warn;
 
@@ -21,12 +21,12 @@ use crate::logs::cursor::{Cursor, FileId, Position};
 use crate::logs::json_file::{Record, parse};
 use crate::logs::local_file;
 use file::LogFile;
+use names::Names;
+
+pub use names::is_short;
 
 /// What one call reads, at most. A record is at most a piece of 16 KiB with every byte escaped.
 pub const READ_BYTES: usize = 256 * 1024;
-
-/// How often a directory is looked through while Docker renames what is in it.
-const SCANS: usize = 5;
 
 /// How the files of a log are written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -40,12 +40,11 @@ pub enum Format {
 /// The log of one container: its files, oldest first.
 #[derive(Debug)]
 pub struct Tail {
-    directory: PathBuf,
-    name: OsString,
+    names: Arc<Names>,
     format: Format,
     /// Those not read to their end; the last is the one that Docker writes to.
     files: VecDeque<LogFile>,
-    /// Those read to their end whose names still exist.
+    /// Those read to their end, until their names are gone.
     done: Vec<LogFile>,
     end: Option<Position>,
 }
@@ -69,12 +68,8 @@ pub struct Progress {
     pub bytes: usize,
     /// The log had been cut off: what was in it and not read by then is lost.
     pub truncated: bool,
-}
-
-/// What one look through the directory gave.
-struct Scan {
-    new: usize,
-    vanished: usize,
+    /// Docker has begun a file that no descriptor is left for. It is tried again until it is gone.
+    pub short: bool,
 }
 
 /// What stands in the log at one place.
@@ -90,15 +85,10 @@ impl Tail {
     /// Opens the log at `path`, rotated files beside it included, and goes on at `cursor`.
     /// A log that does not exist yet is awaited.
     pub fn open(path: &Path, format: Format, cursor: &Cursor) -> io::Result<(Self, Found)> {
-        let directory = path.parent().unwrap_or(Path::new("/")).to_owned();
-        let name = path.file_name().unwrap_or_default().to_owned();
-        let mut tail = Self { directory, name, format, files: VecDeque::new(), done: Vec::new(), end: None };
-        // A name that vanishes between list and look has another by now: look again.
-        for _ in 0..SCANS {
-            if tail.scan(true)?.vanished == 0 {
-                break;
-            }
-        }
+        let names = Arc::new(Names::of(path));
+        let mut files = names.take_all()?;
+        let done = file::take_copies(&mut files)?;
+        let mut tail = Self { names, format, files: files.into(), done, end: None };
         let found = tail.resume(cursor)?;
         Ok((tail, found))
     }
@@ -110,23 +100,34 @@ impl Tail {
         buffer: &mut [u8],
         take: &mut impl FnMut(Entry<'_>, Position),
     ) -> io::Result<Progress> {
+        let (bytes, truncated) = self.read_once(buffer, take)?;
+        Ok(Progress { bytes, truncated, short: self.names.is_short() })
+    }
+
+    /// How many bytes were read, and whether the log had been truncated.
+    fn read_once(
+        &mut self,
+        buffer: &mut [u8],
+        take: &mut impl FnMut(Entry<'_>, Position),
+    ) -> io::Result<(usize, bool)> {
+        let mut truncated = false;
         loop {
             let newest = self.files.len() <= 1;
             let Some(file) = self.files.front_mut() else {
                 if self.rescan()? {
                     continue;
                 }
-                return Ok(Progress::default());
+                return Ok((0, truncated));
             };
-            let truncated = newest && file.truncated()?;
+            truncated |= file.truncated()?;
             let bytes = match file.fill(buffer) {
                 // A file that Docker has left and that cannot be read must not hide the newer ones.
                 Err(error) if !newest => {
                     warn!(
                         "cannot read on in a rotated log in {}: {error}; the next goes on",
-                        self.directory.display()
+                        self.directory().display()
                     );
-                    self.files.pop_front();
+                    self.done.extend(self.files.pop_front());
                     continue;
                 }
                 filled => filled?,
@@ -136,41 +137,32 @@ impl Tail {
             if consumed > 0 {
                 self.end = Some(file.position());
             }
-            if consumed > 0 || truncated {
-                return Ok(Progress { bytes: consumed, truncated });
+            if consumed > 0 {
+                return Ok((consumed, truncated));
             }
             if newest {
                 if !self.is_behind() {
-                    return Ok(Progress::default());
+                    return Ok((0, truncated));
                 }
                 // Docker may have written to this file and rotated since: after a rotation was
                 // seen, the loop reads the file once more before it is left.
                 if !self.rescan()? {
-                    return Ok(Progress::default());
+                    return Ok((0, truncated));
                 }
-            } else if let Some(file) = self.files.pop_front()
-                && file.has_name()
-            {
-                self.done.push(file);
+            } else {
+                self.done.extend(self.files.pop_front());
+                self.names.let_go(&mut self.done);
             }
         }
     }
 
-    /// Looks for files that Docker has begun since, and takes hold of them. Whether there were
-    /// any.
-    pub fn rescan(&mut self) -> io::Result<bool> {
-        self.done.retain(LogFile::has_name);
-        Ok(self.scan(false)?.new > 0)
-    }
-
-    /// Takes over a file that Docker has begun, the newest by now, unless it is known already.
-    pub fn adopt(&mut self, file: File) -> io::Result<()> {
-        let file = LogFile::new(file, false)?;
-        self.done.retain(LogFile::has_name);
-        if !self.knows(file.inode()) {
-            self.files.push_back(file);
-        }
-        Ok(())
+    /// Takes over the files that Docker has begun since. Whether there are any.
+    fn rescan(&mut self) -> io::Result<bool> {
+        self.names.let_go(&mut self.done);
+        let new = self.names.take()?;
+        let any = !new.is_empty();
+        self.files.extend(new);
+        Ok(any)
     }
 
     /// Where reading stands: behind the last entry handed over.
@@ -180,77 +172,20 @@ impl Tail {
 
     /// The directory that the files are in.
     pub fn directory(&self) -> &Path {
-        &self.directory
+        self.names.directory()
+    }
+
+    fn names(&self) -> &Arc<Names> {
+        &self.names
     }
 
     /// Docker has begun another file than the newest we have.
     fn is_behind(&self) -> bool {
-        let now = self.path(OsStr::new("")).symlink_metadata().map(|metadata| metadata.ino());
+        let now = self.names.path(0, "").symlink_metadata().map(|metadata| metadata.ino());
         match (self.files.back(), now) {
             (Some(newest), Ok(inode)) => newest.inode() != inode,
             _ => true,
         }
-    }
-
-    fn knows(&self, inode: u64) -> bool {
-        self.files.iter().chain(&self.done).any(|file| file.inode() == inode)
-    }
-
-    /// Takes hold of every file that is not known, in the order in which they were written.
-    fn scan(&mut self, compressed: bool) -> io::Result<Scan> {
-        let (mut new, mut vanished) = (Vec::<LogFile>::new(), 0);
-        // From the newest to the oldest: what Docker renames meanwhile moves ahead of us, so it
-        // may be seen twice, but is never passed over.
-        for ending in self.rotations(compressed)? {
-            let known = |inode| self.knows(inode) || new.iter().any(|file| file.inode() == inode);
-            match LogFile::open_unless(&self.path(&ending), known) {
-                Ok(Some(file)) => new.push(file),
-                Ok(None) => {}
-                Err(error) if error.kind() == io::ErrorKind::NotFound => vanished += 1,
-                Err(error) => return Err(error),
-            }
-        }
-        let scan = Scan { new: new.len(), vanished };
-        self.files.extend(new.into_iter().rev());
-        Ok(scan)
-    }
-
-    /// Endings of the log's file names, the newest first: nothing, `.1`, `.2` … and, if asked
-    /// for, `.3.gz`. A compressed file beside its uncompressed self is not finished yet.
-    fn rotations(&self, compressed: bool) -> io::Result<Vec<OsString>> {
-        let entries = match self.directory.read_dir() {
-            Ok(entries) => entries,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(error),
-        };
-        let mut found = Vec::new();
-        for entry in entries {
-            let name = entry?.file_name();
-            let Some(ending) = name.to_str().zip(self.name.to_str()).and_then(|(n, log)| n.strip_prefix(log))
-            else {
-                continue;
-            };
-            let plain = ending.strip_suffix(".gz").unwrap_or(ending);
-            let gz = plain.len() < ending.len();
-            let number = match plain.strip_prefix('.') {
-                Some(digits) => digits.parse::<u32>().ok(),
-                None => plain.is_empty().then_some(0),
-            };
-            if let Some(number) = number
-                && (!gz || compressed)
-            {
-                found.push((number, gz, OsString::from(ending)));
-            }
-        }
-        found.sort();
-        found.dedup_by_key(|(number, _, _)| *number);
-        Ok(found.into_iter().map(|(_, _, ending)| ending).collect())
-    }
-
-    fn path(&self, ending: &OsStr) -> PathBuf {
-        let mut name = self.name.clone();
-        name.push(ending);
-        self.directory.join(name)
     }
 
     fn resume(&mut self, cursor: &Cursor) -> io::Result<Found> {
@@ -278,7 +213,7 @@ impl Tail {
         }
         let Some((at, offset)) = from else { return Ok(Found::New) };
         let rest = self.files.split_off(at);
-        self.done = std::mem::replace(&mut self.files, rest).into_iter().collect();
+        self.done.extend(std::mem::replace(&mut self.files, rest));
         if let Some(file) = self.files.front_mut() {
             file.seek(offset)?;
             self.end = Some(file.position());
@@ -299,6 +234,12 @@ impl Tail {
             if id.head_len > 0 {
                 by_head = Some(index);
             }
+        }
+        if by_head.is_none()
+            && let Some(newest) = self.files.back_mut()
+            && newest.was_emptied(id)?
+        {
+            return Ok(Some(self.files.len() - 1));
         }
         Ok(by_head)
     }

@@ -37,6 +37,8 @@ pub struct Options {
     pub arguments: Vec<String>,
     /// Further environment: credentials for the awslogs driver, for instance.
     pub environment: Vec<(String, String)>,
+    /// The data root below [`Dockerd::root`]; it may lead through links. `data` if none.
+    pub data: Option<&'static str>,
 }
 
 /// A running daemon.
@@ -86,7 +88,8 @@ impl Dockerd {
         let mut command = Command::new("setpriv");
         // The signal at our death ends it even where no destructor runs: a test killed for its time.
         command.args(["--pdeathsig", "TERM", "dockerd"]);
-        for (name, value) in [("--data-root", "data"), ("--exec-root", "exec"), ("--pidfile", "pid")] {
+        command.arg("--data-root").arg(self.data());
+        for (name, value) in [("--exec-root", "exec"), ("--pidfile", "pid")] {
             command.arg(name).arg(self.root.join(value));
         }
         command.arg("--host").arg(self.socket_url());
@@ -136,7 +139,11 @@ impl Dockerd {
 
     /// Where the containers' json-file logs lie: `…/CONTAINER_ID/CONTAINER_ID-json.log`.
     pub fn containers(&self) -> PathBuf {
-        self.root.join("data/containers")
+        self.data().join("containers")
+    }
+
+    fn data(&self) -> PathBuf {
+        self.root.join(self.options.data.unwrap_or("data"))
     }
 
     /// The value for `docker.socket` and `DOCKER_HOST`.

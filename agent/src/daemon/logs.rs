@@ -23,12 +23,12 @@ use crate::logs::flow::{Closed, Flow};
 use crate::logs::route::Selection;
 use crate::spool::{Appended, Spool};
 use crate::tail::READ_BYTES;
-use crate::tail::watch::{self, Seen, Watcher};
+use crate::tail::watch::Watcher;
 
 /// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
 const POLL: Duration = Duration::from_millis(200);
-/// How often a log that could not be opened is tried again.
-const OPEN_AGAIN: Duration = Duration::from_mins(1);
+/// How often a log that could not be opened is tried again, in silence: it goes on rotating.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// How long batches are open while nothing can be delivered: each takes a block of the disk.
 const FLUSH_WHILE_FAILING: Duration = Duration::from_secs(10);
 /// Memory of all open batches together, at most, in bytes: the biggest is closed above it.
@@ -110,16 +110,11 @@ impl Logs {
             tokio::select! {
                 biased;
                 () = stop.cancelled() => break,
-                seen = watch::next(&mut self.watcher) => self.rotated(seen),
                 Some(command) = commands.recv() => self.obey(command),
                 Some(piece) = self.pieces.1.recv() => self.piece(&piece),
                 () = sleep_until(deadline) => {}
             }
             // Whatever woke us: a busy source of one kind must not keep the others waiting.
-            // Files come in the order in which they were begun: before a read looks for them itself.
-            while let Some(seen) = self.watcher.as_mut().and_then(Watcher::next_now) {
-                self.rotated(seen);
-            }
             if busy || poll + POLL <= Instant::now() {
                 poll = Instant::now();
                 busy = self.read();
@@ -198,8 +193,7 @@ impl Logs {
 
     /// Tries those logs again that could not be opened.
     fn open_again(&mut self) {
-        let again =
-            self.sources.extract_if(|_, source| matches!(source.log, Log::Unreadable) && !source.removed);
+        let again = self.sources.extract_if(|_, source| !source.removed && source.can_be_opened());
         for (_, source) in again.collect::<Vec<_>>() {
             self.found(source.found, source.engine);
         }
@@ -254,15 +248,6 @@ impl Logs {
             warn!("cannot remove the cursors of containers that are gone: {error}");
         }
         self.cursors.retain(|id, _| known.contains(id));
-    }
-
-    fn rotated(&mut self, seen: Seen) {
-        match seen {
-            Seen::Begun(directory, mut file) => {
-                self.sources.values_mut().any(|source| source.take_over(&directory, &mut file));
-            }
-            Seen::Overflow => self.sources.values_mut().for_each(Source::rescan),
-        }
     }
 
     fn piece(&mut self, piece: &Piece) {

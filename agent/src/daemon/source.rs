@@ -17,8 +17,11 @@ use crate::logs::flow::Flow;
 use crate::logs::json_file::Record;
 use crate::logs::{Destination, Pipe};
 use crate::tail::watch::Watcher;
-use crate::tail::{Entry, Format, Found as FoundLog, Tail};
+use crate::tail::{Entry, Format, Found as FoundLog, Tail, is_short};
 use crate::telemetry::now_ns;
+
+/// What helps where no file descriptor is left.
+const RAISE: &str = "raise LimitNOFILE in the agent's unit";
 
 /// One container.
 #[derive(Debug)]
@@ -33,6 +36,8 @@ pub(super) struct Source {
     pub(super) removed: bool,
     /// What went wrong last: the same is not said again five times a second.
     said: Option<String>,
+    /// There was no file descriptor for a rotated file.
+    short: bool,
 }
 
 /// How its log is being read.
@@ -88,6 +93,8 @@ impl<'a> Way<'a> {
             Some(Position::File { .. }) => Self::File(path, Format::Local),
             None => match File::open(path) {
                 Ok(_) => Self::File(path, Format::Local),
+                // That passes, and opening is tried again.
+                Err(error) if is_short(&error) => Self::File(path, Format::Local),
                 Err(error) => {
                     warn!(
                         "cannot open the log of container {name} at {}: {error}; Docker's API serves it instead, \
@@ -130,13 +137,14 @@ pub(super) fn open(
         Err(error) => {
             error!(
                 "cannot read the log of container {name} at {}: {error}; its lines do not leave this host; \
-                 run the agent as root or with CAP_DAC_READ_SEARCH. It is tried again every minute",
-                path.display()
+                 {}. It is tried again every second",
+                path.display(),
+                if is_short(&error) { RAISE } else { "run the agent as root or with CAP_DAC_READ_SEARCH" }
             );
             return Log::Unreadable;
         }
     };
-    if let Some(Err(error)) = watcher.map(|watcher| watcher.add(tail.directory())) {
+    if let Some(Err(error)) = watcher.map(|watcher| watcher.add(&tail)) {
         warn!("cannot watch {} ({error}): its rotations are found by polling", tail.directory().display());
     }
     Log::File(Box::new(tail))
@@ -145,7 +153,7 @@ pub(super) fn open(
 impl Source {
     /// A container that is there.
     pub(super) fn new(found: Found, engine: Option<Engine>, flow: Option<Flow>, log: Log) -> Self {
-        Self { found, engine, flow, log, removed: false, said: None }
+        Self { found, engine, flow, log, removed: false, said: None, short: false }
     }
 
     /// Stops reading, as the configuration now says; what was read still leaves. Gives the place
@@ -212,6 +220,15 @@ impl Source {
                     );
                     say_once(&mut self.said, words);
                 }
+                if progress.short && !self.short {
+                    error!(
+                        "no file descriptor is left for a rotated log of container {name}: it is tried again \
+                         until Docker deletes it; {RAISE}"
+                    );
+                } else if self.short && !progress.short {
+                    info!("there are file descriptors again for the rotated logs of container {name}");
+                }
+                self.short = progress.short;
                 progress.bytes
             }
             Err(error) => {
@@ -225,28 +242,10 @@ impl Source {
         }
     }
 
-    /// Takes over a new file of this log, which the watcher opened. Whether it is of this log.
-    pub(super) fn take_over(&mut self, directory: &Path, file: &mut Option<File>) -> bool {
-        let Log::File(tail) = &mut self.log else { return false };
-        if tail.directory() != directory {
-            return false;
-        }
-        let taken = match file.take() {
-            Some(file) => tail.adopt(file),
-            None => tail.rescan().map(|_| ()),
-        };
-        if let Err(error) = taken {
-            warn!("cannot follow the rotation of the log in {}: {error}", directory.display());
-        }
-        true
-    }
-
-    /// Looks for new files itself.
-    pub(super) fn rescan(&mut self) {
-        let Log::File(tail) = &mut self.log else { return };
-        if let Err(error) = tail.rescan() {
-            warn!("cannot look for rotated logs in {}: {error}", tail.directory().display());
-        }
+    /// Its file could not be opened, but can be by now.
+    pub(super) fn can_be_opened(&self) -> bool {
+        let path = self.found.log_path.as_deref().filter(|_| matches!(self.log, Log::Unreadable));
+        path.is_some_and(|path| File::open(path).is_ok())
     }
 
     /// The container runs again, or is gone: whoever reads its log looks once more.

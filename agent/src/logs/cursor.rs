@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Pipe;
 
-/// Bytes of a log's first record that identify it, at most: its timestamp has nanoseconds.
-pub const HEAD_LIMIT: usize = 512;
+/// Bytes of a log's first record that identify it, at most: all of it, since its timestamp, which
+/// has nanoseconds, stands at the end. A piece of 16 KiB with every byte escaped is 96 KiB.
+pub const HEAD_LIMIT: usize = 128 * 1024;
 
 /// How a log file is recognised after a restart of the agent, also when Docker has renamed or
 /// compressed it meanwhile, or when its inode number went to a newer file.

@@ -2,6 +2,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
 
@@ -22,6 +23,8 @@ pub(super) struct LogFile {
     /// For standard output and standard error: entries before this are done, and how many parts
     /// of the line that goes on there.
     skip: [(u64, u32); 2],
+    /// When it was last written, in seconds and nanoseconds, as of the last look.
+    written: (i64, i64),
 }
 
 #[derive(Debug)]
@@ -43,7 +46,7 @@ impl LogFile {
         } else {
             Source::Plain(file)
         };
-        Ok(Self { source, inode, head: None, offset: 0, skip: [(0, 0); 2] })
+        Ok(Self { source, inode, head: None, offset: 0, skip: [(0, 0); 2], written: (0, 0) })
     }
 
     /// Opens it unless its inode is known. Judged again after opening: the name may have gone to
@@ -95,16 +98,30 @@ impl LogFile {
         Ok(matches)
     }
 
+    /// Whether it has the inode that `id` was made of, and nothing in it: it was cut off, since what
+    /// Docker begins anew is written to at once. Remembers the beginning that it had.
+    pub(super) fn was_emptied(&mut self, id: &FileId) -> io::Result<bool> {
+        let emptied = self.inode == id.inode && self.file().metadata()?.size() == 0;
+        if emptied {
+            self.head = Some((id.head, id.head_len));
+        }
+        Ok(emptied)
+    }
+
     /// Whether the file was cut off under us. Reading goes on at its new beginning.
     pub(super) fn truncated(&mut self) -> io::Result<bool> {
         let Source::Plain(file) = &self.source else { return Ok(false) };
         if self.offset == 0 {
             return Ok(false);
         }
-        let size = file.metadata()?.size();
+        let metadata = file.metadata()?;
+        let (size, written) = (metadata.size(), (metadata.mtime(), metadata.mtime_nsec()));
+        let unchanged = std::mem::replace(&mut self.written, written) == written;
         let regrown = match self.head {
             // Cut off and grown again since: the beginning is another one.
-            Some((head, length)) if size > self.offset => self.head_of(length)? != Some(head),
+            Some((head, length)) if size > self.offset || (size == self.offset && !unchanged) => {
+                self.head_of(length)? != Some(head)
+            }
             _ => false,
         };
         if size >= self.offset && !regrown {
@@ -184,13 +201,20 @@ impl LogFile {
 
     /// CRC-32 of the first `length` bytes, if there are so many. Does not move anything.
     fn head_of(&self, length: u32) -> io::Result<Option<u32>> {
-        let mut bytes = vec![0; (length as usize).min(HEAD_LIMIT)];
+        let length = (length as usize).min(HEAD_LIMIT);
+        let bytes = self.beginning(length)?;
+        Ok((bytes.len() == length).then(|| crc32fast::hash(&bytes)))
+    }
+
+    /// The first `length` bytes, or as many as there are. Does not move anything.
+    fn beginning(&self, length: usize) -> io::Result<Vec<u8>> {
+        let mut bytes = vec![0; length];
         let mut filled = 0;
         match &self.source {
             Source::Plain(file) => filled = file.read_at(&mut bytes, 0)?,
             Source::Compressed(decoder, _) => {
                 // A second decoder, at a place of its own: cloned handles share theirs.
-                let mut compressed = vec![0; 64 * 1024];
+                let mut compressed = vec![0; HEAD_LIMIT];
                 let read = decoder.get_ref().read_at(&mut compressed, 0)?;
                 let mut beginning = MultiGzDecoder::new(compressed.get(..read).unwrap_or_default());
                 while let Some(rest) = bytes.get_mut(filled..).filter(|rest| !rest.is_empty()) {
@@ -201,8 +225,34 @@ impl LogFile {
                 }
             }
         }
-        Ok((filled == bytes.len()).then(|| crc32fast::hash(&bytes)))
+        bytes.truncate(filled);
+        Ok(bytes)
     }
+}
+
+impl AsRawFd for LogFile {
+    fn as_raw_fd(&self) -> RawFd {
+        self.file().as_raw_fd()
+    }
+}
+
+/// Takes those compressed files out of which the uncompressed self is there too: Docker may finish
+/// compressing between our looks at the one name and at the other.
+pub(super) fn take_copies(files: &mut Vec<LogFile>) -> io::Result<Vec<LogFile>> {
+    let (mut plain, mut copies) = (Vec::new(), Vec::new());
+    for file in files.iter() {
+        let of = if matches!(file.source, Source::Plain(_)) { &mut plain } else { &mut copies };
+        of.push((file.inode, file.beginning(HEAD_LIMIT)?));
+    }
+    copies.retain(|(_, copy)| plain.iter().any(|(_, original)| begin_alike(original, copy)));
+    Ok(files.extract_if(.., |file| copies.iter().any(|(inode, _)| *inode == file.inode)).collect())
+}
+
+/// Whether one text begins with what is known of the other, a whole record at least: no two have
+/// the same timestamp.
+fn begin_alike(one: &[u8], other: &[u8]) -> bool {
+    let common = one.iter().zip(other).take_while(|(one, other)| one == other).count();
+    common == one.len().min(other.len()) && one.get(..common).is_some_and(|both| both.contains(&b'\n'))
 }
 
 /// A compressed file that a crash cut short or damaged ends where it can no longer be decoded.

@@ -3,6 +3,7 @@
 use std::fs;
 use std::io::Write;
 use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
@@ -301,12 +302,12 @@ fn a_file_that_was_taken_hold_of_is_read_though_its_name_is_gone() {
     let (mut tail, _) = log.open(&Cursor::default());
     for _ in 0..4 {
         log.rotate(2);
-        tail.adopt(fs::File::open(log.path("")).unwrap()).unwrap();
+        tail.names.look().unwrap();
         log.write(1);
     }
     assert_eq!(numbers(&mut tail), [0, 1, 2, 3, 4]);
     log.rotate(2);
-    tail.adopt(fs::File::open(log.path("")).unwrap()).unwrap();
+    tail.names.look().unwrap();
     assert!(tail.done.len() <= 2, "files without a name are let go: {}", tail.done.len());
 }
 
@@ -319,7 +320,7 @@ fn a_log_of_the_local_driver_rotates_and_is_compressed_behind_our_back() {
     assert_eq!(numbers(&mut tail), (0..8_000).collect::<Vec<_>>());
     log.rotate(8);
     log.write(10);
-    tail.adopt(fs::File::open(log.path("")).unwrap()).unwrap();
+    tail.names.look().unwrap();
     assert_eq!(numbers(&mut tail), (8_000..8_010).collect::<Vec<_>>());
     let cursor = cursor(&tail);
     drop(tail);
@@ -359,4 +360,136 @@ fn a_log_of_the_local_driver_that_is_truncated_or_torn_goes_on() {
     let mut buffer = vec![0; READ_BYTES];
     while tail.read(&mut buffer, &mut take).unwrap().bytes > 0 {}
     assert_eq!(seen, [format!("malformed {}", entry.len() - 6 - 3), "n=55".to_owned()]);
+}
+
+#[test]
+fn a_look_that_comes_late_finds_what_was_rotated_meanwhile() {
+    let mut log = Log::new();
+    log.write(1);
+    let (mut tail, _) = log.open(&Cursor::default());
+    for _ in 0..5 {
+        for _ in 0..3 {
+            log.rotate(4);
+            log.write(1);
+        }
+        tail.names.look().unwrap();
+    }
+    assert_eq!(numbers(&mut tail), (0..16).collect::<Vec<_>>());
+}
+
+/// The reader looks too; what the watching thread holds and Docker has deleted since comes before.
+#[test]
+fn files_come_in_the_order_in_which_they_were_begun_whoever_found_them() {
+    let mut log = Log::new();
+    log.write(1);
+    let (mut tail, _) = log.open(&Cursor::default());
+    log.rotate(2);
+    log.write(1);
+    tail.names.look().unwrap();
+    for _ in 0..2 {
+        log.rotate(2);
+        log.write(1);
+    }
+    assert_eq!(numbers(&mut tail), [0, 1, 2, 3]);
+    log.write(1);
+    assert_eq!(numbers(&mut tail), [4]);
+}
+
+#[test]
+fn an_inode_number_that_goes_to_a_newer_file_is_not_taken_for_the_old_one() {
+    let mut log = Log::new();
+    log.write(1);
+    let (mut tail, _) = log.open(&Cursor::default());
+    // Each file is deleted as soon as it was read, so that its number is free.
+    for n in 0..50 {
+        assert_eq!(numbers(&mut tail), [n]);
+        log.rotate(2);
+        log.write(1);
+    }
+}
+
+#[test]
+fn compressing_that_ends_between_two_looks_brings_no_line_twice() {
+    let mut log = Log::new();
+    for _ in 0..2 {
+        log.write(2000);
+        log.rotate(4);
+    }
+    log.write(5);
+    // The same file under both names, as if seen before and after.
+    let plain = fs::read(log.path(".1")).unwrap();
+    log.rotate(4);
+    log.compress(2);
+    fs::write(log.path(".1"), plain).unwrap();
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail).len(), 4000);
+}
+
+#[test]
+fn a_compressed_file_is_known_by_its_whole_first_record() {
+    let log = Log::new();
+    let record = |n: u32| {
+        let text = "the same in every file ".repeat(100);
+        format!(r#"{{"log":"{text}\n","stream":"stdout","time":"2026-01-26T19:45:10.{n:09}Z"}}{}"#, "\n")
+    };
+    fs::write(log.path(""), record(0)).unwrap();
+    let (mut tail, _) = log.open(&Cursor::default());
+    let mut times = Vec::new();
+    let mut buffer = vec![0; READ_BYTES];
+    tail.read(&mut buffer, &mut |_, _| {}).unwrap();
+    let cursor = cursor(&tail);
+    drop(tail);
+    for n in 1..3 {
+        log.rotate(4);
+        fs::write(log.path(""), record(n)).unwrap();
+    }
+    log.compress(2);
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Resumed);
+    let mut take = |entry: Entry<'_>, _: Position| {
+        let Entry::Record(record) = entry else { panic!("no record") };
+        times.push(record.time_ns % 1_000_000_000);
+    };
+    while tail.read(&mut buffer, &mut take).unwrap().bytes > 0 {}
+    assert_eq!(times, [1, 2]);
+}
+
+#[test]
+fn a_log_cut_off_and_grown_to_the_very_same_size_is_noticed() {
+    let mut log = Log::new();
+    log.write(5);
+    // The clock of file times has steps of some milliseconds.
+    let file = fs::OpenOptions::new().write(true).open(log.path("")).unwrap();
+    file.set_modified(std::time::UNIX_EPOCH).unwrap();
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail).len(), 5);
+    file.set_len(0).unwrap();
+    log.write(5);
+    assert_eq!(numbers(&mut tail), [5, 6, 7, 8, 9]);
+}
+
+#[test]
+fn a_log_that_was_emptied_brings_nothing_back_from_rotated_files() {
+    let mut log = Log::new();
+    log.write(5);
+    log.rotate(3);
+    log.write(5);
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail).len(), 10);
+    let cursor = cursor(&tail);
+    drop(tail);
+    fs::File::create(log.path("")).unwrap();
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Resumed);
+    log.write(50);
+    let mut seen = Vec::new();
+    let progress = tail
+        .read(&mut vec![0; READ_BYTES], &mut |entry, _| {
+            if let Entry::Record(record) = entry {
+                seen.push(record.text.trim_start_matches("n=").parse::<u64>().unwrap());
+            }
+        })
+        .unwrap();
+    assert!(progress.truncated);
+    assert_eq!(seen, (10..60).collect::<Vec<_>>());
 }

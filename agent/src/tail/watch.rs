@@ -5,105 +5,109 @@
 //! Where no watch can be had, polling still finds rotations, later.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::{self, ErrorKind};
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread;
+use std::time::Duration;
 
-use inotify::{EventMask, Inotify, WatchDescriptor, WatchMask, Watches};
+use inotify::{EventMask, Events, Inotify, WatchDescriptor, WatchMask, Watches};
 use log::warn;
-use tokio::sync::mpsc;
 
-/// Files taken hold of and not yet read, at most: far more than a second of the fastest rotation.
-const HELD: usize = 256;
+use super::Tail;
+use super::names::Names;
 
-type Directories = Arc<Mutex<HashMap<WatchDescriptor, PathBuf>>>;
+/// How soon a file is tried again that no descriptor was left for.
+const AGAIN: Duration = Duration::from_millis(20);
+
+type Watched = Mutex<HashMap<WatchDescriptor, Weak<Names>>>;
 
 /// Watches the directories of logs.
 #[derive(Debug)]
 pub struct Watcher {
-    seen: mpsc::Receiver<Seen>,
     watches: Watches,
-    directories: Directories,
-}
-
-/// What a watcher saw.
-#[derive(Debug)]
-pub enum Seen {
-    /// A log file was begun in this directory, and is open here; unless it was gone already, or
-    /// could not be opened.
-    Begun(PathBuf, Option<File>),
-    /// Something went by unseen: look at every directory.
-    Overflow,
+    logs: Arc<Watched>,
 }
 
 impl Watcher {
     /// A watcher of nothing. Its thread ends with the process, or with the first thing it sees
-    /// when nobody listens any more.
+    /// after this was dropped.
     pub fn new() -> io::Result<Self> {
         let inotify = Inotify::init()?;
         let watches = inotify.watches();
-        let directories = Directories::default();
-        let (send, seen) = mpsc::channel(HELD);
-        let known = Arc::clone(&directories);
-        thread::Builder::new().name("log-watch".to_owned()).spawn(move || watch(inotify, &known, &send))?;
-        Ok(Self { seen, watches, directories })
+        let logs = Arc::<Watched>::default();
+        let weak = Arc::downgrade(&logs);
+        thread::Builder::new().name("log-watch".to_owned()).spawn(move || {
+            if let Err(error) = watch(inotify, &weak) {
+                warn!("cannot watch log directories any more ({error}); rotations are found by polling");
+            }
+        })?;
+        Ok(Self { watches, logs })
     }
 
-    /// Begins to watch a directory. It is left by itself when the directory is deleted.
-    pub fn add(&mut self, directory: &Path) -> io::Result<()> {
+    /// Begins to watch the directory of a log, for as long as it is read. The watch ends by itself
+    /// when the directory is deleted.
+    pub fn add(&mut self, tail: &Tail) -> io::Result<()> {
         let mask = WatchMask::CREATE | WatchMask::MOVED_TO | WatchMask::ONLYDIR;
-        let mut directories = self.directories.lock().unwrap_or_else(PoisonError::into_inner);
-        let descriptor = self.watches.add(directory, mask)?;
-        directories.insert(descriptor, directory.to_owned());
+        let names = tail.names();
+        {
+            let mut logs = self.logs.lock().unwrap_or_else(PoisonError::into_inner);
+            let descriptor = self.watches.add(names.directory(), mask)?;
+            logs.insert(descriptor, Arc::downgrade(names));
+        }
+        // What came after the log was opened and before it was watched. The reader meets the same
+        // error, if there is one, and says it.
+        names.look().ok();
         Ok(())
     }
-
-    /// The next new log file, if there is one already.
-    pub fn next_now(&mut self) -> Option<Seen> {
-        self.seen.try_recv().ok()
-    }
 }
 
-/// Waits for the next new log file; for ever without a watcher. One that fails is let go.
-pub async fn next(watcher: &mut Option<Watcher>) -> Seen {
-    let Some(watching) = watcher else { return std::future::pending().await };
-    if let Some(seen) = watching.seen.recv().await {
-        return seen;
-    }
-    warn!("watching log directories failed; rotations are found by polling from now on");
-    *watcher = None;
-    Seen::Overflow
-}
-
-fn watch(mut inotify: Inotify, directories: &Directories, send: &mpsc::Sender<Seen>) {
+fn watch(mut inotify: Inotify, watched: &Weak<Watched>) -> io::Result<()> {
     let mut buffer = [0; 4096];
+    let mut short = Vec::new();
     loop {
-        let events = match inotify.read_events_blocking(&mut buffer) {
-            Ok(events) => events,
-            Err(error) if error.kind() == ErrorKind::Interrupted => continue,
-            Err(_) => return,
+        let events = if short.is_empty() {
+            inotify.read_events_blocking(&mut buffer)
+        } else {
+            thread::sleep(AGAIN);
+            look(&mut short);
+            inotify.read_events(&mut buffer)
         };
-        for event in events {
-            let seen = if event.mask.contains(EventMask::Q_OVERFLOW) {
-                Seen::Overflow
-            } else {
-                let mut directories = directories.lock().unwrap_or_else(PoisonError::into_inner);
-                if event.mask.contains(EventMask::IGNORED) {
-                    directories.remove(&event.wd);
-                    continue;
-                }
-                // Docker's own files change beside the log; only a new log matters, not the renames.
-                let Some(name) = event.name.filter(|name| name.to_string_lossy().ends_with(".log")) else {
-                    continue;
-                };
-                let Some(directory) = directories.get(&event.wd) else { continue };
-                Seen::Begun(directory.clone(), File::open(directory.join(name)).ok())
-            };
-            if send.blocking_send(seen).is_err() {
-                return;
-            }
+        let events = match events {
+            Ok(events) => events,
+            Err(error) if matches!(error.kind(), ErrorKind::Interrupted | ErrorKind::WouldBlock) => continue,
+            Err(error) => return Err(error),
+        };
+        let Some(watched) = watched.upgrade() else { return Ok(()) };
+        let mut begun = begun(events, &watched);
+        look(&mut begun);
+        short.extend(begun);
+    }
+}
+
+/// The logs in whose directories a log file was begun.
+fn begun(events: Events<'_>, watched: &Watched) -> Vec<Arc<Names>> {
+    let mut watched = watched.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut begun = Vec::new();
+    for event in events {
+        if event.mask.contains(EventMask::Q_OVERFLOW) {
+            begun.extend(watched.values().filter_map(Weak::upgrade));
+        } else if event.mask.contains(EventMask::IGNORED) {
+            watched.remove(&event.wd);
+        } else if let Some(names) = watched.get(&event.wd).and_then(Weak::upgrade)
+            // Docker's own files change beside the log; only a new log matters, not the renames.
+            && event.name == Some(names.name())
+        {
+            begun.push(names);
         }
     }
+    begun
+}
+
+/// Takes hold of what is there; leaves those for which no descriptor was left. What else goes
+/// wrong, the reader meets too, and says.
+fn look(logs: &mut Vec<Arc<Names>>) {
+    logs.retain(|names| {
+        names.look().ok();
+        names.is_short()
+    });
 }

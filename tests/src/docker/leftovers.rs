@@ -76,7 +76,9 @@ pub(crate) fn processes_of(root: &Path, programs: &[&[u8]]) -> Vec<Pid> {
 /// The mount points below the root, the deepest first.
 fn mounts_below(root: &Path) -> Vec<PathBuf> {
     let table = fs::read_to_string("/proc/self/mountinfo").unwrap_or_default();
-    let points = table.lines().filter_map(|line| line.split(' ').nth(4)).map(PathBuf::from);
+    // A space in a path stands there as its octal number.
+    let points = table.lines().filter_map(|line| line.split(' ').nth(4));
+    let points = points.map(|point| PathBuf::from(point.replace("\\040", " ")));
     let mut below: Vec<_> = points.filter(|point| point.starts_with(root)).collect();
     below.sort_by_key(|point| std::cmp::Reverse(point.components().count()));
     below
