@@ -1,8 +1,6 @@
 //! Where a row is played: an endpoint, the agent, containers that print. A row's function breaks
 //! something, waits, mends it; the scene measures what that cost.
 
-use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
@@ -11,12 +9,13 @@ use jiff::Timestamp;
 use crate::agent::{Agent, Options};
 use crate::bench::backlog;
 use crate::docker::{self, Dockerd};
-use crate::endpoint::{Account, Endpoint, Event, Fault, Operation};
+use crate::endpoint::{Account, Endpoint, Fault, Operation};
+use crate::faults::count;
 use crate::faults::load::{self, Load};
 use crate::faults::plan::Plan;
 use crate::faults::row::{Figures, Outcome, Row};
 use crate::faults::sampler::Sampler;
-use crate::stream::{GROUP, STOP, numbers};
+use crate::stream::{GROUP, STOP};
 use crate::wait;
 
 /// No later than this are lines in quiet times: a second of waiting for others, and the way.
@@ -288,16 +287,13 @@ impl<'d> Scene<'d> {
 
     /// How many lines are missing as the markers in the streams say.
     pub(super) fn marked(&self) -> u64 {
-        let marked = |message: &str| -> Option<u64> {
-            message.strip_prefix("[starttech-agent] ")?.split_once(" events dropped")?.0.parse().ok()
-        };
         let streams = self.loads.iter().filter_map(|load| self.endpoint.stream_of(GROUP, load.short_id()));
-        streams.map(|stream| self.endpoint.sum_over(GROUP, &stream, |text| marked(text).unwrap_or(0))).sum()
+        streams.map(|stream| self.endpoint.sum_over(GROUP, &stream, count::marked)).sum()
     }
 
     /// How many lines are missing as the agent says.
     pub(super) fn told(&self) -> u64 {
-        told(&self.agent.log()) + self.set_aside
+        count::told(&self.agent.log()) + self.set_aside
     }
 
     /// How many of a container's lines have not arrived.
@@ -355,7 +351,7 @@ impl<'d> Scene<'d> {
             let summary = self.endpoint.summary(GROUP, &stream).expect("something arrived");
             self.figures.repeated += summary.repeated;
             if summary.repeated > 0 {
-                self.figures.repeated_calls += repeated_calls(&self.endpoint.events(GROUP, &stream));
+                self.figures.repeated_calls += count::repeated_calls(&self.endpoint.events(GROUP, &stream));
             }
         }
         self.figures.printed = Some(printed);
@@ -415,64 +411,7 @@ fn newest_print_ns(endpoint: &Endpoint, load: &Load) -> u64 {
     stream.map_or(0, |stream| endpoint.newest_print_ns(GROUP, &stream))
 }
 
-/// The lines that the agent says it gave up, over all its runs that were stopped.
-fn told(log: &str) -> u64 {
-    let stops = log.lines().filter(|line| line.contains("stopped: "));
-    let parts = stops.flat_map(|line| line.split(", "));
-    let dropped = parts.filter_map(|part| part.split_once(" dropped (")?.0.parse::<u64>().ok());
-    dropped.sum()
-}
-
-/// How many calls there are of which lines came again in later ones.
-fn repeated_calls(events: &[Event]) -> u64 {
-    let mut first: HashMap<u64, Instant> = HashMap::new();
-    let mut repeated = HashSet::new();
-    for event in events {
-        let Some(&number) = numbers(std::slice::from_ref(&event.message)).first() else { continue };
-        match first.entry(number) {
-            Entry::Vacant(entry) => {
-                entry.insert(event.arrived);
-            }
-            Entry::Occupied(entry) => {
-                repeated.insert(*entry.get());
-            }
-        }
-    }
-    repeated.len() as u64
-}
-
 /// Whether a directory holds at least so many batches.
 pub(super) fn holds(spool: &Path, batches: usize) -> bool {
     crate::faults::sampler::batches(spool).len() >= batches
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_agent_gave_up_is_in_its_last_words() {
-        let log = "INFO stopped: 90 events shipped of 100, 7 dropped (too old), 3 dropped (too new)\n\
-                   WARN 12 dropped (by nobody)\n\
-                   INFO stopped: 5 events shipped of 5\nINFO stopped: 5 events shipped of 6, 1 dropped (refused)";
-        assert_eq!(told(log), 11);
-    }
-
-    #[test]
-    fn calls_that_come_again_are_counted_however_they_do() {
-        let start = Instant::now();
-        let calls = |calls: &[&[u64]]| {
-            let event = |at: usize, number: &u64| Event {
-                timestamp: 0,
-                message: format!("n={number}"),
-                arrived: start + Duration::from_secs(at as u64),
-            };
-            let events = calls.iter().enumerate();
-            let events = events.flat_map(|(at, call)| call.iter().map(move |number| event(at, number)));
-            repeated_calls(&events.collect::<Vec<_>>())
-        };
-        assert_eq!(calls(&[&[1], &[2]]), 0);
-        assert_eq!(calls(&[&[1, 2], &[3, 4], &[5], &[3], &[4, 6]]), 1);
-        assert_eq!(calls(&[&[1, 2], &[3, 4], &[1, 2, 3]]), 2);
-    }
 }
