@@ -1,9 +1,10 @@
 //! Every fault, injected for real while a container prints: what is lost, what comes twice, how long it
 //! takes until all is well again, what memory and disk it takes. A row that breaks a promise fails the run.
 //!
-//! A new fault is a function over a [`Scene`](scene::Scene) and a [`Row`](row::Row) in one of the lists
-//! in `faults/rows`.
+//! A new fault is a function over a `Scene` and a `Row` in one of the lists in
+//! `faults/rows`.
 
+mod count;
 mod load;
 mod mounts;
 mod plan;

@@ -76,10 +76,11 @@ impl Load {
     /// Everything it printed. Only when it prints no more: it is read once.
     pub(super) fn printed(&self) -> &Account {
         assert!(!self.prints, "it prints on");
-        self.printed.get_or_init(|| self.read())
+        self.printed.get_or_init(|| self.printed_by_now())
     }
 
-    fn read(&self) -> Account {
+    /// Everything it has printed so far.
+    pub(super) fn printed_by_now(&self) -> Account {
         let (mut account, search) = (Account::default(), Search::new(&Markers::default()));
         match &self.truth {
             Truth::UpTo(last) => {

@@ -9,12 +9,13 @@ use jiff::Timestamp;
 use crate::agent::{Agent, Options};
 use crate::bench::backlog;
 use crate::docker::{self, Dockerd};
-use crate::endpoint::{Endpoint, Event, Fault, Operation};
+use crate::endpoint::{Account, Endpoint, Fault, Operation};
+use crate::faults::count;
 use crate::faults::load::{self, Load};
 use crate::faults::plan::Plan;
 use crate::faults::row::{Figures, Outcome, Row};
 use crate::faults::sampler::Sampler;
-use crate::stream::{GROUP, STOP, numbers};
+use crate::stream::{GROUP, STOP};
 use crate::wait;
 
 /// No later than this are lines in quiet times: a second of waiting for others, and the way.
@@ -40,6 +41,8 @@ pub(super) struct Scene<'d> {
     pub(super) spool: PathBuf,
     /// Lines that were damaged on purpose, in batches that the agent must set aside.
     pub(super) set_aside: u64,
+    /// Lines that the endpoint refuses for good.
+    pub(super) refused: u64,
     /// A refusal that the fault brings with it, which is no fault of the agent's.
     pub(super) forgiven: Option<&'static str>,
     name: &'static str,
@@ -74,6 +77,7 @@ impl<'d> Scene<'d> {
             agent: Agent::prepared(options),
             spool: PathBuf::new(),
             set_aside: 0,
+            refused: 0,
             forgiven: None,
             name: row.name,
             daemon,
@@ -136,10 +140,16 @@ impl<'d> Scene<'d> {
         self.agent.stop(STOP);
     }
 
-    /// Kills the agent.
+    /// Kills the agent: a call of each stream may be in flight.
     pub(super) fn kill_agent(&mut self) {
+        self.may_be_repeated(self.loads.len() as u64);
         self.leave_agent();
         self.agent.kill9();
+    }
+
+    /// So many calls more may have arrived without the agent's knowing it.
+    pub(super) fn may_be_repeated(&mut self, calls: u64) {
+        self.figures.in_flight += calls;
     }
 
     fn leave_agent(&self) {
@@ -248,7 +258,8 @@ impl<'d> Scene<'d> {
     pub(super) fn over(&mut self) {
         self.endpoint.time_delays_from_now();
         let (start, limit) = (Instant::now(), self.plan.window() + PATIENCE);
-        while !self.is_caught_up() {
+        let due: Vec<Account> = self.loads.iter().map(Load::printed_by_now).collect();
+        while !self.is_caught_up(&due) {
             assert!(self.agent.is_running(), "the agent ended by itself");
             if start.elapsed() > limit {
                 return;
@@ -258,43 +269,41 @@ impl<'d> Scene<'d> {
         self.figures.catch_up = Some(start.elapsed());
     }
 
-    /// Whether what prints is no later than in quiet times, and of what does not everything is there.
-    fn is_caught_up(&self) -> bool {
-        let now_ns = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-        self.loads.iter().all(|load| {
-            if load.prints {
-                let newest = Duration::from_nanos(newest_print_ns(&self.endpoint, load));
-                now_ns.saturating_sub(newest) <= QUIET
-            } else {
-                self.missing(load) <= self.excused()
-            }
-        })
+    /// Whether everything that was due is there, and what is printed now is no later than in quiet times.
+    fn is_caught_up(&self, due: &[Account]) -> bool {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let newest = |load: &Load| Duration::from_nanos(newest_print_ns(&self.endpoint, load));
+        let is_quiet = |load: &Load| !load.prints || now.saturating_sub(newest(load)) <= QUIET;
+        self.loads.iter().all(is_quiet)
+            && self.loads.iter().zip(due).map(|(load, due)| self.absent(load, due)).sum::<u64>()
+                <= self.excused()
     }
 
     /// How many lines are known by now to be missing for good.
     fn excused(&self) -> u64 {
         let gaps = if self.said("were dropped") > 0 { self.marked() } else { 0 };
-        self.set_aside + self.endpoint.totals().rejected_events + gaps
+        self.set_aside + self.refused + self.endpoint.totals().rejected_events + gaps
     }
 
     /// How many lines are missing as the markers in the streams say.
     pub(super) fn marked(&self) -> u64 {
-        let marked = |message: &str| -> Option<u64> {
-            message.strip_prefix("[starttech-agent] ")?.split_once(" events dropped")?.0.parse().ok()
-        };
         let streams = self.loads.iter().filter_map(|load| self.endpoint.stream_of(GROUP, load.short_id()));
-        streams.map(|stream| self.endpoint.sum_over(GROUP, &stream, |text| marked(text).unwrap_or(0))).sum()
+        streams.map(|stream| self.endpoint.sum_over(GROUP, &stream, count::marked)).sum()
     }
 
     /// How many lines are missing as the agent says.
     pub(super) fn told(&self) -> u64 {
-        told(&self.agent.log()) + self.set_aside
+        count::told(&self.agent.log()) + self.set_aside
     }
 
     /// How many of a container's lines have not arrived.
     fn missing(&self, load: &Load) -> u64 {
+        self.absent(load, load.printed())
+    }
+
+    fn absent(&self, load: &Load, printed: &Account) -> u64 {
         let stream = self.endpoint.stream_of(GROUP, load.short_id()).unwrap_or_default();
-        self.endpoint.absent(GROUP, &stream, load.printed().numbers())
+        self.endpoint.absent(GROUP, &stream, printed.numbers())
     }
 
     /// Lets the load run to its end, waits for its last lines, stops the agent and counts. A row whose
@@ -342,7 +351,7 @@ impl<'d> Scene<'d> {
             let summary = self.endpoint.summary(GROUP, &stream).expect("something arrived");
             self.figures.repeated += summary.repeated;
             if summary.repeated > 0 {
-                self.figures.astray += astray(&self.endpoint.events(GROUP, &stream));
+                self.figures.repeated_calls += count::repeated_calls(&self.endpoint.events(GROUP, &stream));
             }
         }
         self.figures.printed = Some(printed);
@@ -402,64 +411,7 @@ fn newest_print_ns(endpoint: &Endpoint, load: &Load) -> u64 {
     stream.map_or(0, |stream| endpoint.newest_print_ns(GROUP, &stream))
 }
 
-/// The lines that the agent says it gave up, over all its runs that were stopped.
-fn told(log: &str) -> u64 {
-    let stops = log.lines().filter(|line| line.contains("stopped: "));
-    let parts = stops.flat_map(|line| line.split(", "));
-    let dropped = parts.filter_map(|part| part.split_once(" dropped (")?.0.parse::<u64>().ok());
-    dropped.sum()
-}
-
-/// How many numbers came again without having been in the call right before: where the numbers jump
-/// back, the receipt of a call may have been lost, and that call alone comes again.
-fn astray(events: &[Event]) -> u64 {
-    let number = |event: &Event| numbers(std::slice::from_ref(&event.message)).first().copied();
-    let mut astray = 0;
-    for (index, pair) in events.windows(2).enumerate() {
-        let [before, after] = pair else { continue };
-        let (Some(from), Some(to)) = (number(before), number(after)) else { continue };
-        if to > from {
-            continue;
-        }
-        let of_call = events[..=index].iter().rev().take_while(|event| event.arrived == before.arrived);
-        let first = of_call.filter_map(number).last().unwrap_or(from);
-        astray += first.saturating_sub(to);
-    }
-    astray
-}
-
 /// Whether a directory holds at least so many batches.
 pub(super) fn holds(spool: &Path, batches: usize) -> bool {
     crate::faults::sampler::batches(spool).len() >= batches
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_the_agent_gave_up_is_in_its_last_words() {
-        let log = "INFO stopped: 90 events shipped of 100, 7 dropped (too old), 3 dropped (too new)\n\
-                   WARN 12 dropped (by nobody)\n\
-                   INFO stopped: 5 events shipped of 5\nINFO stopped: 5 events shipped of 6, 1 dropped (refused)";
-        assert_eq!(told(log), 11);
-    }
-
-    #[test]
-    fn only_the_call_before_may_come_again() {
-        let start = Instant::now();
-        let calls = |calls: &[&[u64]]| {
-            let event = |at: usize, number: &u64| Event {
-                timestamp: 0,
-                message: format!("n={number}"),
-                arrived: start + Duration::from_secs(at as u64),
-            };
-            let events = calls.iter().enumerate();
-            let events = events.flat_map(|(at, call)| call.iter().map(move |number| event(at, number)));
-            astray(&events.collect::<Vec<_>>())
-        };
-        assert_eq!(calls(&[&[1, 2], &[3, 4], &[3, 4], &[5]]), 0);
-        assert_eq!(calls(&[&[1, 2], &[3, 4], &[1, 2, 3]]), 2);
-        assert_eq!(calls(&[&[1], &[2]]), 0);
-    }
 }

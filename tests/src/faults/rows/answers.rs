@@ -131,6 +131,7 @@ fn bad_event(scene: &mut Scene<'_>) {
     let fault = Fault::RefuseContaining { word: WORD.to_owned() };
     scene.endpoint.inject(Operation::PutLogEvents, fault, None);
     scene.say(0, &format!("{WORD} n=9999999"));
+    scene.refused = 1;
     scene.window();
     scene.over();
     let asides = scene.said("for good");
@@ -161,6 +162,7 @@ fn answer_lost(scene: &mut Scene<'_>) {
         scene.wait_until("a call without an answer", || endpoint.totals().faults_struck > struck);
         let batches = endpoint.totals().batches;
         scene.wait_until("calls that go on", || endpoint.totals().batches > batches);
+        scene.may_be_repeated(1);
     }
     scene.over();
 }
