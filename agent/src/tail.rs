@@ -46,7 +46,7 @@ pub struct Tail {
     files: VecDeque<LogFile>,
     /// Those read to their end, until their names are gone.
     done: Vec<LogFile>,
-    end: Option<Position>,
+    end: Option<Cursor>,
 }
 
 /// How a log was found, compared with where reading had stopped.
@@ -93,12 +93,13 @@ impl Tail {
         Ok((tail, found))
     }
 
-    /// Hands over up to [`READ_BYTES`] of entries, each with the place where it begins.
+    /// Hands over up to [`READ_BYTES`] of entries, each with the cursor to read on from if it is not
+    /// taken: of its own pipe that is where it begins.
     /// `buffer` is scratch space of that size, shared between tails.
     pub fn read(
         &mut self,
         buffer: &mut [u8],
-        take: &mut impl FnMut(Entry<'_>, Position),
+        take: &mut impl FnMut(Entry<'_>, Cursor),
     ) -> io::Result<Progress> {
         let (bytes, truncated) = self.read_once(buffer, take)?;
         Ok(Progress { bytes, truncated, short: self.names.is_short() })
@@ -108,11 +109,12 @@ impl Tail {
     fn read_once(
         &mut self,
         buffer: &mut [u8],
-        take: &mut impl FnMut(Entry<'_>, Position),
+        take: &mut impl FnMut(Entry<'_>, Cursor),
     ) -> io::Result<(usize, bool)> {
         let mut truncated = false;
         loop {
             let newest = self.files.len() <= 1;
+            let later = [0, 1].map(|pipe| self.files.iter().skip(1).find_map(|file| file.place(pipe)));
             let Some(file) = self.files.front_mut() else {
                 if self.rescan()? {
                     continue;
@@ -132,12 +134,11 @@ impl Tail {
                 }
                 filled => filled?,
             };
-            let consumed = file.entries(self.format, buffer.get(..bytes).unwrap_or_default(), !newest, take);
-            file.consume(buffer.get(..bytes).unwrap_or_default(), consumed);
+            let filled = buffer.get(..bytes).unwrap_or_default();
+            let consumed = file.entries(self.format, filled, !newest, later, take);
+            file.consume(filled, consumed);
             if consumed > 0 {
-                self.end = Some(file.position());
-            }
-            if consumed > 0 {
+                self.end = Some(self.place());
                 return Ok((consumed, truncated));
             }
             if newest {
@@ -166,8 +167,15 @@ impl Tail {
     }
 
     /// Where reading stands: behind the last entry handed over.
-    pub fn end(&self) -> Option<Position> {
+    pub fn end(&self) -> Option<Cursor> {
         self.end
+    }
+
+    /// As [`Tail::end`], from what is known of the files. A pipe that was taken over further on than
+    /// where reading began keeps that place until it is passed.
+    fn place(&self) -> Cursor {
+        let place = |pipe| self.files.iter().find_map(|file| file.place(pipe));
+        Cursor { stdout: place(0), stderr: place(1) }
     }
 
     /// The directory that the files are in.
@@ -216,7 +224,7 @@ impl Tail {
         self.done.extend(std::mem::replace(&mut self.files, rest));
         if let Some(file) = self.files.front_mut() {
             file.seek(offset)?;
-            self.end = Some(file.position());
+            self.end = Some(self.place());
         }
         Ok(if gap { Found::Gap } else { Found::Resumed })
     }

@@ -12,6 +12,7 @@ mod row;
 mod rows;
 mod sampler;
 mod scene;
+mod soak;
 mod table;
 mod tls;
 
@@ -36,6 +37,9 @@ pub fn main(arguments: impl Iterator<Item = String>) -> ExitCode {
             return ExitCode::from(64);
         }
     };
+    if let Some(minutes) = plan.soak {
+        return soak::run(&plan, minutes);
+    }
     let rows: Vec<Row> = rows::all().into_iter().filter(|row| plan.wants(row.name)).collect();
     if rows.is_empty() {
         eprintln!("no row is called like that\n{}", plan::USAGE);

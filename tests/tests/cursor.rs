@@ -130,9 +130,9 @@ fn kill_again_and_again(endpoint: &Endpoint, agent: &mut Agent, streams: &[Strea
         }
         if round % 2 == 0 {
             // The agent dies while it waits for word of a batch that has arrived.
-            endpoint.inject(Operation::PutLogEvents, Fault::Slow { ms: 400 }, 1);
-            let calls = endpoint.calls(Operation::PutLogEvents);
-            agent.wait_until(LIMIT, "a slow call", || endpoint.calls(Operation::PutLogEvents) > calls);
+            let events = endpoint.totals().events;
+            endpoint.inject(Operation::PutLogEvents, Fault::SlowAnswer { ms: 400 }, 1);
+            agent.wait_until(LIMIT, "a call that is answered late", || endpoint.totals().events > events);
         }
         agent.kill9();
         agent.start_again();

@@ -30,8 +30,8 @@ struct Delivery<S> {
     spool: Arc<Spool>,
     sink: Arc<S>,
     counters: Arc<Counters>,
-    /// When rejected events were told last: a log from long ago brings many.
-    told: Mutex<Option<Instant>>,
+    /// When rejected events, and a cursor that does not move, were told last: they come in numbers.
+    told: [Mutex<Option<Instant>>; 2],
 }
 
 /// What became of one attempt.
@@ -48,7 +48,7 @@ pub async fn run<S: Sink>(
     counters: Arc<Counters>,
     closed: CancellationToken,
 ) -> anyhow::Result<()> {
-    let delivery = Arc::new(Delivery { spool: Arc::clone(&spool), sink, counters, told: Mutex::default() });
+    let delivery = Arc::new(Delivery { spool: Arc::clone(&spool), sink, counters, told: Default::default() });
     let mut changes = spool.changes();
     let mut pace = Pace::default();
     for destination in spool.in_doubt() {
@@ -191,7 +191,8 @@ impl<S: Sink> Delivery<S> {
         self.counters.dropped_too_old.add(receipt.too_old as u64);
         self.counters.dropped_too_new.add(receipt.too_new as u64);
         self.counters.set_aside.add(set_aside);
-        if rejected > 0 && self.to_be_told() {
+        let [rejections, cursors] = &self.told;
+        if rejected > 0 && is_to_be_told(rejections) {
             warn!(
                 "CloudWatch Logs rejected {} events as too old and {} as too new, of {events} for {}; \
                  check this host's clock and the group's retention",
@@ -200,21 +201,23 @@ impl<S: Sink> Delivery<S> {
         }
         let spool = Arc::clone(&self.spool);
         let moved = spawn_blocking(move || spool.delivered(&taken)).await.context("the spool panicked")?;
-        if let Err(error) = moved {
+        if let Err(error) = moved
+            && is_to_be_told(cursors)
+        {
             warn!("cannot move the cursor on: {error}; after a restart, what was sent since is sent again");
         }
         Ok(())
     }
+}
 
-    fn to_be_told(&self) -> bool {
-        let now = Instant::now();
-        let mut told = self.told.lock().unwrap_or_else(PoisonError::into_inner);
-        let due = told.is_none_or(|told| told + REMINDER <= now);
-        if due {
-            *told = Some(now);
-        }
-        due
+fn is_to_be_told(told: &Mutex<Option<Instant>>) -> bool {
+    let now = Instant::now();
+    let mut told = told.lock().unwrap_or_else(PoisonError::into_inner);
+    let due = told.is_none_or(|told| told + REMINDER <= now);
+    if due {
+        *told = Some(now);
     }
+    due
 }
 
 /// Nothing was sent this time: what was in doubt still is.

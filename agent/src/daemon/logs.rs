@@ -255,7 +255,9 @@ impl Logs {
         self.counters.records.add(1);
         let read = self.sources.get_mut(&piece.id).filter(|source| matches!(source.log, Log::Api { .. }));
         if let Some(flow) = read.and_then(|source| source.flow.as_mut()) {
-            flow.record(&piece.record, piece.start, &mut self.settings.finisher, now);
+            let mut at = Cursor::default();
+            *at.get_mut(piece.record.pipe) = Some(piece.start);
+            flow.record(&piece.record, at, &mut self.settings.finisher, now);
         }
     }
 

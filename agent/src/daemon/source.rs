@@ -190,7 +190,7 @@ impl Source {
         let (Log::File(tail), Some(flow)) = (&mut self.log, &mut self.flow) else { return 0 };
         let name = &self.found.container.name;
         let (mut records, mut malformed) = (0, 0);
-        let progress = tail.read(buffer, &mut |entry, start| {
+        let progress = tail.read(buffer, &mut |entry, at| {
             records += 1;
             let record = match entry {
                 Entry::Record(record) => record,
@@ -200,7 +200,7 @@ impl Source {
                     Record { text, pipe: Pipe::Stdout, time_ns: now_ns(), ends: true }
                 }
             };
-            flow.record(&record, start, finisher, now);
+            flow.record(&record, at, finisher, now);
         });
         if malformed > 0 && counters.malformed.get() == 0 {
             warn!("the log of container {name} holds what Docker did not write: shipped as it is");

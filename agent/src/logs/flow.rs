@@ -62,8 +62,10 @@ impl Flow {
         Self { joiner: Joiner::default(), assembler: Assembler::new(multiline), out }
     }
 
-    /// Takes one record that begins at `start`.
-    pub fn record(&mut self, record: &Record<'_>, start: Position, finisher: &mut Finisher, now: Instant) {
+    /// Takes one record, with the cursor to read on from if it were not taken: of its own pipe that
+    /// is where it begins; of the other, nothing if that is not known.
+    pub fn record(&mut self, record: &Record<'_>, at: Cursor, finisher: &mut Finisher, now: Instant) {
+        let Some(start) = at.get(record.pipe) else { return };
         let Self { joiner, assembler, out } = self;
         // Only events of this record's pipe can come of it: the other pipe stays where it is.
         let other = match record.pipe {
@@ -71,10 +73,8 @@ impl Flow {
             Pipe::Stderr => Pipe::Stdout,
         };
         let mut place = Cursor::default();
-        *place.get_mut(other) = joiner.open_since(other).or(assembler.open_since(other)).or(match start {
-            Position::File { .. } => Some(start),
-            Position::Api { .. } => out.end.get(other),
-        });
+        let held = joiner.open_since(other).or(assembler.open_since(other));
+        *place.get_mut(other) = held.or(at.get(other)).or(out.end.get(other));
         joiner.push(record, start, &mut |line| {
             assembler.push(line, now, &mut |event| out.event(&event, place, finisher, now));
         });
@@ -84,8 +84,8 @@ impl Flow {
     }
 
     /// Everything before `end` was given to [`Flow::record`].
-    pub fn read_to(&mut self, end: Position) {
-        self.out.end = Cursor { stdout: Some(end), stderr: Some(end) };
+    pub fn read_to(&mut self, end: Cursor) {
+        self.out.end = end;
     }
 
     /// Emits what was held long enough, and closes the batch if it was open for `flush`.
@@ -244,6 +244,10 @@ mod tests {
         Position::File { file: FILE, offset, part: 0 }
     }
 
+    fn both(offset: u64) -> Cursor {
+        Cursor { stdout: Some(place(offset)), stderr: Some(place(offset)) }
+    }
+
     /// Feeds the records from `cursor` on, as the tail does, and gives what was closed.
     fn feed(log: &[Record<'static>], cursor: Cursor, upto: usize, end: bool) -> Vec<Closed> {
         let mut flow = Flow::new(destination(), true, cursor);
@@ -252,15 +256,26 @@ mod tests {
             Some(Position::File { offset, part, .. }) => (offset, part),
             _ => (0, 0),
         };
+        // As the tail does: a pipe that resumes further on keeps its place until it is passed.
+        let at = |offset| {
+            let place = |pipe| {
+                let (first, part) = from(pipe);
+                Some(place(first.max(offset)).with_part(if offset <= first { part } else { 0 }))
+            };
+            Cursor { stdout: place(Pipe::Stdout), stderr: place(Pipe::Stderr) }
+        };
         for (offset, record) in (0..).zip(log).take(upto) {
-            let (first, part) = from(record.pipe);
-            if offset >= first {
-                let start = place(offset).with_part(if offset == first { part } else { 0 });
-                flow.record(record, start, &mut finisher, now(offset));
+            if offset < from(Pipe::Stdout).0.min(from(Pipe::Stderr).0) {
+                continue;
             }
-            flow.read_to(place(offset + 1));
+            if offset >= from(record.pipe).0 {
+                flow.record(record, at(offset), &mut finisher, now(offset));
+            }
+            flow.read_to(at(offset + 1));
             if offset % 7 == 6 {
-                flow.tick(Duration::from_millis(5), &mut finisher, now(offset));
+                // Now and then nothing comes for so long that a trace is let go.
+                let late = if offset % 2 == 1 { 600_000 } else { 0 };
+                flow.tick(Duration::from_millis(5), &mut finisher, now(offset + late));
             }
         }
         if end {
@@ -312,6 +327,47 @@ mod tests {
         }
     }
 
+    proptest! {
+        #[test]
+        fn a_second_crash_while_the_first_is_caught_up_with_repeats_nothing(
+            kinds in prop::collection::vec(any::<u8>(), 1..60),
+            first in 0_usize..120, second in 0_usize..120
+        ) {
+            let log = log(&kinds);
+            let mut whole = String::new();
+            for record in &log {
+                whole.push_str(&record.text);
+                whole.push_str(if record.ends { "\n" } else { "" });
+            }
+            let (mut cursor, mut lines) = (Cursor::default(), Vec::<String>::new());
+            for (upto, end) in [(first, false), (second, false), (log.len(), true)] {
+                let closed = feed(&log, cursor, upto, end);
+                cursor = closed.last().map_or(cursor, |closed| closed.cursor);
+                lines.extend(messages(&closed).iter().flat_map(|message| message.lines().map(str::to_owned)));
+            }
+            let mut expected: Vec<String> = whole.lines().map(str::to_owned).collect();
+            lines.sort();
+            expected.sort();
+            prop_assert_eq!(lines, expected);
+        }
+    }
+
+    /// After a crash, standard output goes on at a trace that was held, standard error further on.
+    #[test]
+    fn a_pipe_that_resumes_further_on_does_not_fall_back() {
+        let log = log(&[0, 2, 7, 7, 7]);
+        let at = |offset| Cursor { stdout: Some(place(offset)), stderr: Some(place(5)) };
+        let mut flow = Flow::new(destination(), true, at(0));
+        let mut finisher = finisher();
+        // One read ends in the middle, and nothing more comes for so long that the trace is let go.
+        flow.record(&log[0], at(0), &mut finisher, now(0));
+        flow.record(&log[1], at(1), &mut finisher, now(1));
+        flow.read_to(at(3));
+        flow.tick(Duration::from_millis(5), &mut finisher, now(600_000));
+        flow.close();
+        assert_eq!(flow.take_closed()[0].cursor, at(3));
+    }
+
     #[test]
     fn a_held_trace_keeps_its_pipe_back_and_not_the_other() {
         let log = log(&[1, 6, 6, 6, 6, 6, 6]);
@@ -326,10 +382,10 @@ mod tests {
     fn a_new_stream_begins_a_new_batch() {
         let mut flow = Flow::new(destination(), true, Cursor::default());
         let log = log(&[6, 6]);
-        flow.record(&log[0], place(0), &mut finisher(), now(0));
+        flow.record(&log[0], both(0), &mut finisher(), now(0));
         assert_eq!(flow.take_counts(), Counts { events: 1, dropped_by_rule: 0 });
         flow.redirect(Destination { group: "/g".to_owned(), stream: "renamed".to_owned() });
-        flow.record(&log[1], place(2), &mut finisher(), now(0));
+        flow.record(&log[1], both(2), &mut finisher(), now(0));
         flow.close();
         let streams: Vec<_> =
             flow.take_closed().into_iter().map(|closed| closed.batch.destination.stream).collect();

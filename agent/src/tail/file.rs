@@ -10,7 +10,7 @@ use flate2::read::MultiGzDecoder;
 
 use super::{Entry, Format, READ_BYTES};
 use crate::logs::Pipe;
-use crate::logs::cursor::{FileId, HEAD_LIMIT, Position};
+use crate::logs::cursor::{Cursor, FileId, HEAD_LIMIT, Position};
 
 #[derive(Debug)]
 pub(super) struct LogFile {
@@ -68,8 +68,9 @@ impl LogFile {
         self.file().metadata().is_ok_and(|metadata| metadata.nlink() > 0)
     }
 
-    pub(super) fn position(&self) -> Position {
-        Position::File { file: self.id(), offset: self.offset, part: 0 }
+    /// Where a pipe goes on; `None` if that is in a later file.
+    pub(super) fn place(&self, pipe: usize) -> Option<Position> {
+        place(self.id(), self.offset, self.skip.get(pipe).copied().unwrap_or_default())
     }
 
     pub(super) fn skip(&mut self, pipe: usize, before: u64, part: u32) {
@@ -155,7 +156,8 @@ impl LogFile {
         format: Format,
         bytes: &[u8],
         complete: bool,
-        take: &mut impl FnMut(Entry<'_>, Position),
+        later: [Option<Position>; 2],
+        take: &mut impl FnMut(Entry<'_>, Cursor),
     ) -> usize {
         if self.head.is_none() && self.offset == 0 {
             self.head = head(format, bytes);
@@ -170,10 +172,11 @@ impl LogFile {
                 Entry::Record(record) => usize::from(record.pipe == Pipe::Stderr),
                 Entry::Malformed(_) => 0,
             };
-            let (before, part) = skip.get(pipe).copied().unwrap_or_default();
+            let (before, _) = skip.get(pipe).copied().unwrap_or_default();
             if offset >= before {
-                let part = if offset == before { part } else { 0 };
-                take(entry, Position::File { file: id, offset, part });
+                let [stdout, stderr] = skip.map(|skip| place(id, offset, skip));
+                let [later_stdout, later_stderr] = later;
+                take(entry, Cursor { stdout: stdout.or(later_stdout), stderr: stderr.or(later_stderr) });
             }
         })
     }
@@ -253,6 +256,15 @@ pub(super) fn take_copies(files: &mut Vec<LogFile>) -> io::Result<Vec<LogFile>> 
 fn begin_alike(one: &[u8], other: &[u8]) -> bool {
     let common = one.iter().zip(other).take_while(|(one, other)| one == other).count();
     common == one.len().min(other.len()) && one.get(..common).is_some_and(|both| both.contains(&b'\n'))
+}
+
+/// Where a pipe goes on in a file that is read up to `offset`: there, or where it had come to before.
+fn place(file: FileId, offset: u64, (before, part): (u64, u32)) -> Option<Position> {
+    match before {
+        u64::MAX => None,
+        before if offset <= before => Some(Position::File { file, offset: before, part }),
+        _ => Some(Position::File { file, offset, part: 0 }),
+    }
 }
 
 /// A compressed file that a crash cut short or damaged ends where it can no longer be decoded.

@@ -100,7 +100,7 @@ fn numbers(tail: &mut Tail) -> Vec<u64> {
 }
 
 fn cursor(tail: &Tail) -> Cursor {
-    Cursor { stdout: tail.end(), stderr: tail.end() }
+    tail.end().unwrap_or_default()
 }
 
 #[test]
@@ -163,7 +163,7 @@ fn each_pipe_goes_on_at_its_own_place() {
     let mut places = Vec::new();
     let (mut tail, _) = log.open(&Cursor::default());
     tail.read(&mut vec![0; READ_BYTES], &mut |_, position| places.push(position)).unwrap();
-    let cursor = Cursor { stdout: Some(places[7]), stderr: Some(places[3]) };
+    let cursor = Cursor { stdout: places[7].stdout, stderr: places[3].stderr };
     let (mut tail, found) = log.open(&cursor);
     assert_eq!(found, Found::Resumed);
     assert_eq!(numbers(&mut tail), [3, 6, 7, 8]);
@@ -241,7 +241,7 @@ fn what_is_no_record_is_handed_over_and_the_rest_goes_on() {
     let (mut tail, _) = log.open(&Cursor::default());
     let mut buffer = vec![0; READ_BYTES];
     let mut seen = Vec::new();
-    let mut take = |entry: Entry<'_>, _: Position| match entry {
+    let mut take = |entry: Entry<'_>, _: Cursor| match entry {
         Entry::Record(record) => {
             assert_eq!(record.pipe, Pipe::Stderr);
             seen.push(record.text.into_owned());
@@ -266,7 +266,7 @@ fn a_compressed_file_that_a_crash_cut_short_does_not_hide_the_newer_ones() {
     log.write(3);
     let (mut tail, _) = log.open(&Cursor::default());
     let mut seen = Vec::new();
-    let mut take = |entry: Entry<'_>, _: Position| {
+    let mut take = |entry: Entry<'_>, _: Cursor| {
         if let Entry::Record(record) = entry {
             seen.push(record.text.trim_start_matches("n=").parse::<u64>().unwrap());
         }
@@ -283,11 +283,11 @@ fn the_pipe_whose_file_is_left_goes_on_at_its_place() {
     log.write(3);
     let (mut tail, _) = log.open(&Cursor::default());
     numbers(&mut tail);
-    let stderr = tail.end();
+    let stderr = tail.end().unwrap().stderr;
     log.rotate(2);
     log.write(6);
     numbers(&mut tail);
-    let cursor = Cursor { stdout: tail.end(), stderr };
+    let cursor = Cursor { stdout: tail.end().unwrap().stdout, stderr };
     drop(tail);
     fs::remove_file(log.path(".1")).unwrap();
     let (mut tail, found) = log.open(&cursor);
@@ -353,7 +353,7 @@ fn a_log_of_the_local_driver_that_is_truncated_or_torn_goes_on() {
     assert_eq!(numbers(&mut tail), [0; 0]);
     log.write(1);
     let mut seen = Vec::new();
-    let mut take = |entry: Entry<'_>, _: Position| match entry {
+    let mut take = |entry: Entry<'_>, _: Cursor| match entry {
         Entry::Record(record) => seen.push(record.text.into_owned()),
         Entry::Malformed(bytes) => seen.push(format!("malformed {}", bytes.len())),
     };
@@ -446,7 +446,7 @@ fn a_compressed_file_is_known_by_its_whole_first_record() {
     log.compress(2);
     let (mut tail, found) = log.open(&cursor);
     assert_eq!(found, Found::Resumed);
-    let mut take = |entry: Entry<'_>, _: Position| {
+    let mut take = |entry: Entry<'_>, _: Cursor| {
         let Entry::Record(record) = entry else { panic!("no record") };
         times.push(record.time_ns % 1_000_000_000);
     };

@@ -11,7 +11,7 @@ use crate::docker::{Dockerd, Run};
 use crate::endpoint::{Account, Markers, Search};
 
 /// The image with the printer in it.
-const IMAGE: &str = "fault-printer";
+pub(super) const IMAGE: &str = "fault-printer";
 const PRINTER: &str = "line-printer";
 
 /// Prints on after what an earlier run of the same container printed: numbers never come twice.

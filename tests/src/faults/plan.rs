@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 /// What stands behind a bad argument.
-pub(super) const USAGE: &str =
-    "usage: fault-table [--seconds N] [--rate LINES] [--only PART-OF-A-NAME,…] [--jobs N] [--json]";
+pub(super) const USAGE: &str = "usage: fault-table [--seconds N] [--rate LINES] [--only PART-OF-A-NAME,…] [--jobs N] [--json] [--soak MINUTES]";
 
 /// A load shorter than this is the short form.
 const LONG: u64 = 20;
@@ -20,13 +19,15 @@ pub(super) struct Plan {
     pub(super) jobs: usize,
     /// As JSON instead of a table.
     pub(super) json: bool,
+    /// Instead of the rows, one agent for so many minutes with a fault in each.
+    pub(super) soak: Option<u64>,
     only: Vec<String>,
 }
 
 impl Plan {
     /// The plan of these arguments, or what is wrong with them.
     pub(super) fn read(arguments: &[String]) -> Result<Self, String> {
-        let mut plan = Self { seconds: 10, rate: 2_000, jobs: 6, json: false, only: Vec::new() };
+        let mut plan = Self { seconds: 10, rate: 2_000, jobs: 6, json: false, soak: None, only: Vec::new() };
         let mut rest = arguments.iter();
         while let Some(argument) = rest.next() {
             if argument == "--json" {
@@ -43,6 +44,7 @@ impl Plan {
                 "--seconds" => plan.seconds = number.clamp(4, 600),
                 // Numbers of one run of a container stay below those of the next.
                 "--rate" => plan.rate = number.clamp(64, 10_000),
+                "--soak" => plan.soak = Some(number.clamp(1, 24 * 60)),
                 "--jobs" => plan.jobs = usize::try_from(number.clamp(1, 64)).expect("it is small"),
                 _ => return Err(format!("no argument {argument}")),
             }

@@ -84,7 +84,7 @@ fn cells(outcome: &Outcome) -> [String; 8] {
 }
 
 /// Megabytes with one digit behind the point.
-fn tenths(bytes: u64) -> String {
+pub(super) fn tenths(bytes: u64) -> String {
     let tenths = (bytes + 50_000) / 100_000;
     format!("{}.{}", tenths / 10, tenths % 10)
 }
