@@ -141,7 +141,7 @@ impl Assembler {
 impl Held {
     fn takes(&mut self, text: &str, line: &Line<'_>) -> bool {
         line.part.is_none()
-            && line.time_ns - self.newest_ns <= GAP_NS
+            && line.time_ns.saturating_sub(self.newest_ns) <= GAP_NS
             && self.text.len() + text.len() < LINE_BYTES
             && self.trace.goes_on_with(text)
     }

@@ -145,7 +145,7 @@ impl Dedup {
             self.resume = None;
         }
         if time_ns <= self.newest_ns {
-            if time_ns < self.newest_ns - WINDOW_NS || self.seen(time_ns, hash) {
+            if time_ns < self.newest_ns.saturating_sub(WINDOW_NS) || self.seen(time_ns, hash) {
                 return None;
             }
             if self.window.len() == WINDOW_LINES
@@ -191,7 +191,10 @@ impl Dedup {
         let at = self.window.partition_point(|(had_ns, _)| *had_ns <= time_ns);
         self.window.insert(at, (time_ns, hash));
         while self.window.len() > WINDOW_LINES
-            || self.window.front().is_some_and(|(had_ns, _)| *had_ns < self.newest_ns - WINDOW_NS)
+            || self
+                .window
+                .front()
+                .is_some_and(|(had_ns, _)| *had_ns < self.newest_ns.saturating_sub(WINDOW_NS))
         {
             self.window.pop_front();
         }

@@ -6,24 +6,31 @@ use std::ops::Range;
 use memchr::memmem;
 
 use super::Cut;
-use super::span::Line;
+use super::span::{Line, is_base64url};
+
+/// Credentials are shorter than this. Where a rule may look at a value and then leave it, the next may
+/// look at it again: without a bound, a line made for it would take minutes.
+const LONGEST: usize = 1024;
 
 /// Three parts in base64url, of which the first two are JSON objects.
 pub(super) fn jwt(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> Option<Cut> {
-    let text = line.slice(word.start, line.bytes.len());
-    let part = |from: usize| text.iter().skip(from).take_while(|b| is_base64url(**b)).count();
-    let head = part(0);
-    if !text.starts_with(b"eyJ") || head < 10 || text.get(head) != Some(&b'.') || part(head + 1) < 4 {
+    if line.slice(word.start, word.end) != b"eyJ" {
         return None;
     }
+    let head = line.base64url_end(word.start);
+    let second = line.slice(head + 1, head + 5);
+    if head - word.start < 10
+        || line.at(head) != Some(b'.')
+        || second.len() < 4
+        || !second.iter().all(|b| is_base64url(*b))
+    {
+        return None;
+    }
+    let text = line.slice(word.start, line.bytes.len());
     let length = text.iter().take_while(|b| is_base64url(**b) || **b == b'.').count();
     let full_stops =
         line.slice(word.start, word.start + length).iter().rev().take_while(|b| **b == b'.').count();
     Some(Cut::plain(word.start..word.start + length - full_stops))
-}
-
-fn is_base64url(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 /// `AKIA` or `ASIA` and sixteen capitals or digits.
@@ -72,7 +79,7 @@ pub(super) fn url(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> Opti
         if digits > 0 && !behind.get(digits).is_some_and(u8::is_ascii_alphabetic) {
             return None;
         }
-        let end = line.bare_end(start, escapes, |b, _| outside(b));
+        let end = line.bare_end(start, escapes, |b, at| outside(b) || at - start > LONGEST);
         start + memchr::memrchr(b'@', line.slice(start, end))?
     };
     let user = line.slice(start, at);
@@ -80,6 +87,20 @@ pub(super) fn url(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> Opti
         Some(colon) => Some(Cut::plain(start + colon + 1..at)),
         None => (user.len() >= 20 && user.iter().any(u8::is_ascii_digit)).then(|| Cut::plain(start..at)),
     }
+}
+
+/// The password of a MySQL driver's `user:password@tcp(host)/database`, which may hold anything.
+pub(super) fn dsn(line: &mut Line<'_>, word: Range<usize>, done: usize) -> Option<Cut> {
+    let floor = done.max(word.start.saturating_sub(LONGEST));
+    let ahead = line.slice(floor, word.start);
+    let outside = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`');
+    let start = ahead.iter().rposition(outside).map_or(floor, |at| floor + at + 1);
+    // The colon of a scheme separates no password.
+    let user = line.slice(start, word.start);
+    let scheme =
+        |at: &usize| user.get(at + 1..).is_some_and(|r| r.starts_with(b"//") || r.starts_with(br"\/\/"));
+    let colon = memchr::memchr_iter(b':', user).find(|at| !scheme(at))?;
+    Some(Cut::plain(start + colon + 1..word.start))
 }
 
 /// A PEM block with a private key, to its end or to where it was cut off.

@@ -62,7 +62,8 @@ pub(super) fn pass(line: &mut Line<'_>, word: Range<usize>, done: usize) -> Opti
         Some(b) if b.is_ascii_lowercase() => {
             line.at(word.start) == Some(b'P') || line.before(word.start - 1) == Some(b'\\')
         }
-        Some(b) => !b.is_ascii_alphabetic(),
+        // `%26pass%3D`: the last digit of an escape is none of the name's.
+        Some(b) => !b.is_ascii_alphabetic() || word.start >= 3 && line.before(word.start - 2) == Some(b'%'),
         None => true,
     };
     if begins { secret(line, word, done) } else { None }
