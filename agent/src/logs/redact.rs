@@ -277,6 +277,7 @@ mod tests {
             r#"{"Authorization":["Bearer x","y"],"Set-Cookie":"a=b; Path=/"}"#,
             r#"{"Authorization":"***","Set-Cookie":"***"}"#,
         );
+        check(r#"{"Authorization": Bearer abc, "n": 1}"#, r#"{"Authorization": Bearer ***, "n": 1}"#);
         check("X-Api-Key: abcdef", "X-Api-Key: ***");
         stays("missing authorization header");
         stays("authorization failed: no such user");

@@ -222,10 +222,10 @@ impl Field {
             let end = self.bracket_end(line);
             return Some(Cut::plain(scheme(line, self.value + 1, end).0..end));
         }
-        if self.quote.is_some() {
+        let (start, one_word) = scheme(line, self.value, line.bytes.len());
+        if self.quote.is_some() && start == self.value {
             return self.value_cut(line);
         }
-        let (start, one_word) = scheme(line, self.value, line.bytes.len());
         if one_word || (start == self.value && self.separator != b':') {
             return Some(Cut::plain(start..self.bare_end(line, start)));
         }

@@ -8,8 +8,8 @@ use memchr::memmem;
 use super::Cut;
 use super::span::{Line, is_base64url};
 
-/// Credentials are shorter than this. Where a rule may look at a value and then leave it, the next may
-/// look at it again: without a bound, a line made for it would take minutes.
+/// Unencoded credentials in a URL are shorter than this. The rule may look at them and then leave them,
+/// and at the next `://` again: without a bound, a line made for it would take minutes.
 const LONGEST: usize = 1024;
 
 /// Three parts in base64url, of which the first two are JSON objects.
@@ -91,7 +91,8 @@ pub(super) fn url(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> Opti
 
 /// The password of a MySQL driver's `user:password@tcp(host)/database`, which may hold anything.
 pub(super) fn dsn(line: &mut Line<'_>, word: Range<usize>, done: usize) -> Option<Cut> {
-    let floor = done.max(word.start.saturating_sub(LONGEST));
+    // Where there was none before the last of these words there still is none.
+    let floor = done.max(std::mem::replace(&mut line.dsn_end, word.end));
     let ahead = line.slice(floor, word.start);
     let outside = |b: &u8| b.is_ascii_whitespace() || matches!(b, b'"' | b'\'' | b'`');
     let start = ahead.iter().rposition(outside).map_or(floor, |at| floor + at + 1);

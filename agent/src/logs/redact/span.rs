@@ -14,6 +14,8 @@ pub(super) struct Line<'a> {
     open: bool,
     /// Where the run of base64url ends that was looked at last.
     run_end: usize,
+    /// Behind the last `@tcp(` that was looked at.
+    pub(super) dsn_end: usize,
     /// How many bytes were looked at one by one.
     #[cfg(test)]
     pub(super) looks: std::cell::Cell<usize>,
@@ -29,6 +31,7 @@ impl<'a> Line<'a> {
             read: 0,
             open: false,
             run_end: 0,
+            dsn_end: 0,
             #[cfg(test)]
             looks: std::cell::Cell::default(),
         }
