@@ -26,7 +26,7 @@ fuzz TARGET SECONDS='180':
     @# No sanitizer: the agent has no unsafe code. What is found along the way stays out of the tree.
     cargo +nightly fuzz run --fuzz-dir tests/fuzz --sanitizer none {{ TARGET }} \
         target/fuzz/corpus/{{ TARGET }} tests/fuzz/corpus/{{ TARGET }} -- \
-        -max_total_time={{ SECONDS }} -timeout=5 -artifact_prefix=target/fuzz/found/{{ TARGET }}/
+        -max_total_time={{ SECONDS }} -timeout=20 -artifact_prefix=target/fuzz/found/{{ TARGET }}/
 
 # Installs what the tests need.
 setup:

@@ -182,6 +182,12 @@ mod tests {
     }
 
     #[test]
+    fn what_comes_an_age_later_belongs_to_no_trace() {
+        let lines = [("panic: a", Pipe::Stdout, i64::MIN), ("b", Pipe::Stdout, i64::MAX)];
+        assert_eq!(assemble(&lines), ["panic: a", "b"]);
+    }
+
+    #[test]
     fn a_go_panic_is_one_event() {
         let panic = "panic: runtime error: invalid memory address or nil pointer dereference\n\
             [signal SIGSEGV: segmentation violation code=0x1 addr=0x0 pc=0x4a2b3c]\n\n\

@@ -226,6 +226,14 @@ mod tests {
     }
 
     #[test]
+    fn the_ends_of_time_are_times() {
+        for (first, second) in [(i64::MIN, i64::MIN), (i64::MIN + 1, i64::MIN + 2), (i64::MIN, i64::MAX)] {
+            let mut dedup = Dedup::new(None, i64::MAX);
+            assert_eq!(new_lines(&mut dedup, &[(first, "a"), (second, "b")], i64::MAX), ["a", "b"]);
+        }
+    }
+
+    #[test]
     fn a_frame_is_a_time_and_a_text() {
         let frame = parse(b"2026-01-26T19:45:10.5Z hello world\n", Pipe::Stderr).unwrap();
         assert_eq!((frame.text.as_ref(), frame.time_ns, frame.ends), ("hello world", T0 + 500_000_000, true));

@@ -334,6 +334,8 @@ mod tests {
         check("mysqldump --password hunter2 db", "mysqldump --password *** db");
         check("password = \"open ended", "password = \"***");
         check("password: hunter2", "password: ***");
+        check("token=Bearer abc12345 user=a", "token=*** user=a");
+        check("password=basic user=a", "password=*** user=a");
         check("logged in with password: hunter2", "logged in with password: ***");
         check("access_token: abc", "access_token: ***");
         check("{'password': 'x'}", "{'password': '***'}");

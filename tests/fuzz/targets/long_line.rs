@@ -1,5 +1,5 @@
 //! A megabyte of one pattern over and over: no step of the flow takes more than in proportion. Run with
-//! `-timeout=5`, a hundred times what it takes.
+//! `-timeout=20`, a hundred times what it takes on a busy machine.
 
 #![no_main]
 

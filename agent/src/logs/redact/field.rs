@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::Cut;
+use super::form::credentials;
 use super::span::{Line, own_backslashes};
 
 /// Names longer than this are no names.
@@ -138,6 +139,9 @@ impl Field {
         if literal || self.is_prose(line, end) {
             return None;
         }
+        // `token=Bearer …`: two words are the value.
+        let scheme = value.eq_ignore_ascii_case(b"bearer") || value.eq_ignore_ascii_case(b"basic");
+        let end = if scheme { credentials(line, end).map_or(end, |found| found.end) } else { end };
         Some(Cut { range: self.value..end, quotes: self.json_quotes() })
     }
 

@@ -46,7 +46,12 @@ pub(super) fn aws_key_id(line: &mut Line<'_>, word: Range<usize>, _done: usize) 
 
 /// `Bearer` and `Basic` with a value that no sentence has (`basic authentication failed`).
 pub(super) fn bearer(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> Option<Cut> {
-    let start = line.after_blanks(word.end);
+    credentials(line, word.end).map(Cut::plain)
+}
+
+/// What stands behind the name of a scheme, if it is opaque.
+pub(super) fn credentials(line: &Line<'_>, scheme_end: usize) -> Option<Range<usize>> {
+    let start = line.after_blanks(scheme_end);
     let rest = line.slice(start, line.bytes.len());
     let length = rest.iter().take_while(|b| is_base64url(**b) || b"+/~.=".contains(b)).count();
     let token = line.slice(start, start + length);
@@ -56,7 +61,7 @@ pub(super) fn bearer(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> O
     let opaque = token.iter().any(u8::is_ascii_digit)
         || token.ends_with(b"=")
         || token.iter().skip(1).any(u8::is_ascii_uppercase);
-    (length >= 8 && opaque && !challenge).then(|| Cut::plain(start..start + length))
+    (length >= 8 && opaque && !challenge).then_some(start..start + length)
 }
 
 /// The password between `user:` and `@host`; a user without password only where it looks like a key.
@@ -89,7 +94,7 @@ pub(super) fn url(line: &mut Line<'_>, word: Range<usize>, _done: usize) -> Opti
     }
 }
 
-/// The password of a MySQL driver's `user:password@tcp(host)/database`, which may hold anything.
+/// The password of a `MySQL` driver's `user:password@tcp(host)/database`, which may hold anything.
 pub(super) fn dsn(line: &mut Line<'_>, word: Range<usize>, done: usize) -> Option<Cut> {
     // Where there was none before the last of these words there still is none.
     let floor = done.max(std::mem::replace(&mut line.dsn_end, word.end));
