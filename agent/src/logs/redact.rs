@@ -237,6 +237,7 @@ mod tests {
         check(&format!("got {JWT}."), "got ***.");
         check(&format!(r#"{{"a":"{JWT}","b":1}}"#), r#"{"a":"***","b":1}"#);
         check(&format!("id {KEY_ID}, next"), "id ***, next");
+        check(&format!(r#"{{"m":"a\n{KEY_ID}\u0026{KEY_ID}"}}"#), r#"{"m":"a\n***\u0026***"}"#);
         check("curl -H 'X: Bearer abcDEF123456' -v", "curl -H 'X: Bearer ***' -v");
         check("tried basic dXNlcjpwYXNz== twice", "tried basic *** twice");
         stays("eyJ is how they begin");

@@ -77,11 +77,15 @@ fn planted(input: &mut Unstructured<'_>) -> Result<()> {
     }
     let form = form.replace("<>", SECRET);
     for form in [form.as_str(), KEY_ID] {
-        let line = format!("{before} {form} {after}");
+        // Behind `password= ` the first word of a form would be the value.
+        let gap = if before.trim_end().ends_with(['=', ':', '>']) { '\n' } else { ' ' };
+        let line = format!("{before}{gap}{form} {after}");
         leaves_without(&line);
         // What comes of such a line when a logger writes JSON, and another takes it up.
         let mut line = serde_json::json!({ "msg": line, "n": 1 }).to_string();
-        for _ in 0..nested % 3 {
+        // Two strings deep a line break cannot be told from a backslash and a letter: no value ends there.
+        let deep = if gap == ' ' { nested % 3 } else { 0 };
+        for _ in 0..deep {
             line = serde_json::json!({ "body": line }).to_string();
         }
         leaves_without(&line);

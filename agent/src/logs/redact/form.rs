@@ -39,7 +39,8 @@ pub(super) fn aws_key_id(line: &mut Line<'_>, word: Range<usize>, _done: usize) 
     let id = line.slice(word.start, end);
     let whole = id.len() == 20
         && id.iter().all(|b| b.is_ascii_uppercase() || b.is_ascii_digit())
-        && !line.before(word.start).is_some_and(|b| b.is_ascii_alphanumeric())
+        && (line.follows_escape(word.start)
+            || !line.before(word.start).is_some_and(|b| b.is_ascii_alphanumeric()))
         && !line.at(end).is_some_and(|b| b.is_ascii_uppercase() || b.is_ascii_digit());
     whole.then(|| Cut::plain(word.start..end))
 }

@@ -47,6 +47,12 @@ impl<'a> Line<'a> {
         self.at(at.checked_sub(1)?)
     }
 
+    /// Whether the character before `at` is an escape's: `\n`, `\u0026`.
+    pub(super) fn follows_escape(&self, at: usize) -> bool {
+        let is = |back: usize, byte| at.checked_sub(back).and_then(|at| self.at(at)) == Some(byte);
+        is(2, b'\\') || (is(6, b'\\') && is(5, b'u'))
+    }
+
     pub(super) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
         self.bytes.get(start..end).unwrap_or_default()
     }
