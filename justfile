@@ -27,6 +27,14 @@ faults *ARGUMENTS:
     @# dockerd and its logs are root's.
     $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/debug/starttech-agent}" target/debug/fault-table {{ ARGUMENTS }}
 
+# Feeds a part of the agent with inputs that look for its faults: TARGET is a file of tests/fuzz/targets.
+fuzz TARGET SECONDS='180':
+    mkdir -p target/fuzz/corpus/{{ TARGET }} target/fuzz/found/{{ TARGET }}
+    @# No sanitizer: the agent has no unsafe code. What is found along the way stays out of the tree.
+    cargo +nightly fuzz run --fuzz-dir tests/fuzz --sanitizer none {{ TARGET }} \
+        target/fuzz/corpus/{{ TARGET }} tests/fuzz/corpus/{{ TARGET }} -- \
+        -max_total_time={{ SECONDS }} -timeout=20 -artifact_prefix=target/fuzz/found/{{ TARGET }}/
+
 # Installs what the tests need.
 setup:
     tests/setup.sh

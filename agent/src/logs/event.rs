@@ -141,7 +141,7 @@ impl Assembler {
 impl Held {
     fn takes(&mut self, text: &str, line: &Line<'_>) -> bool {
         line.part.is_none()
-            && line.time_ns - self.newest_ns <= GAP_NS
+            && line.time_ns.saturating_sub(self.newest_ns) <= GAP_NS
             && self.text.len() + text.len() < LINE_BYTES
             && self.trace.goes_on_with(text)
     }
@@ -179,6 +179,12 @@ mod tests {
 
     fn stderr(text: &str) -> Vec<String> {
         assemble(&text.lines().map(|line| (line, Pipe::Stderr, 0)).collect::<Vec<_>>())
+    }
+
+    #[test]
+    fn what_comes_an_age_later_belongs_to_no_trace() {
+        let lines = [("panic: a", Pipe::Stdout, i64::MIN), ("b", Pipe::Stdout, i64::MAX)];
+        assert_eq!(assemble(&lines), ["panic: a", "b"]);
     }
 
     #[test]

@@ -145,7 +145,7 @@ impl Dedup {
             self.resume = None;
         }
         if time_ns <= self.newest_ns {
-            if time_ns < self.newest_ns - WINDOW_NS || self.seen(time_ns, hash) {
+            if time_ns < self.newest_ns.saturating_sub(WINDOW_NS) || self.seen(time_ns, hash) {
                 return None;
             }
             if self.window.len() == WINDOW_LINES
@@ -191,7 +191,10 @@ impl Dedup {
         let at = self.window.partition_point(|(had_ns, _)| *had_ns <= time_ns);
         self.window.insert(at, (time_ns, hash));
         while self.window.len() > WINDOW_LINES
-            || self.window.front().is_some_and(|(had_ns, _)| *had_ns < self.newest_ns - WINDOW_NS)
+            || self
+                .window
+                .front()
+                .is_some_and(|(had_ns, _)| *had_ns < self.newest_ns.saturating_sub(WINDOW_NS))
         {
             self.window.pop_front();
         }
@@ -220,6 +223,14 @@ mod tests {
             .filter(|(time_ns, text)| dedup.place(&record(*time_ns, text), now_ns).is_some())
             .map(|(_, text)| (*text).to_owned())
             .collect()
+    }
+
+    #[test]
+    fn the_ends_of_time_are_times() {
+        for (first, second) in [(i64::MIN, i64::MIN), (i64::MIN + 1, i64::MIN + 2), (i64::MIN, i64::MAX)] {
+            let mut dedup = Dedup::new(None, i64::MAX);
+            assert_eq!(new_lines(&mut dedup, &[(first, "a"), (second, "b")], i64::MAX), ["a", "b"]);
+        }
     }
 
     #[test]

@@ -7,6 +7,7 @@
 use std::ops::Range;
 
 use super::Cut;
+use super::form::credentials;
 use super::span::{Line, own_backslashes};
 
 /// Names longer than this are no names.
@@ -37,6 +38,10 @@ impl Field {
             _ => None,
         };
         let end = quote.map_or(name.end, |_| name.end + backslashes + 1);
+        if quote.is_none() && is_encoded_equals(line.slice(end, end + 3)) {
+            let value = end + 3;
+            return Some(Self { name, quote, separator: b'%', spaced: false, plural, value, in_string });
+        }
         let at = line.after_blanks(end);
         let path = line.before(name.start) == Some(b'/');
         let (separator, behind) = match (line.at(at)?, line.at(at + 1)) {
@@ -45,6 +50,7 @@ impl Field {
             (b'=', _) => (b'=', at + 1),
             // `/auth/token: 12` counts requests of a path.
             (b':', _) if !path => (b':', at + 1),
+            (b',', _) if quote.is_some() => return Self::beside_name(line, name, quote?, at, in_string),
             _ if quote.is_none() && at > end => {
                 return Self::without_separator(line, name, plural, at, in_string);
             }
@@ -53,11 +59,43 @@ impl Field {
         let mut value = line.after_blanks(behind);
         if quote.is_some() {
             // Pretty-printed JSON.
-            while line.at(value).is_some_and(|b| b.is_ascii_whitespace()) {
-                value += 1;
-            }
+            value = line.after_space(value);
         }
         Some(Self { name, quote, separator, spaced: value > behind, plural, value, in_string })
+    }
+
+    /// `"name":"password","value":"hunter2"`, `key` for `name`: how variables and headers are listed.
+    /// Only a string counts: a number there is a measurement of that name.
+    fn beside_name(
+        line: &Line<'_>,
+        name: Range<usize>,
+        quote: (u8, usize),
+        comma: usize,
+        in_string: bool,
+    ) -> Option<Self> {
+        let mark = quote_mark(quote)?;
+        let before = line.slice(name.start.saturating_sub(4 * LONGEST_NAME), name.start);
+        let dotted = |b: &u8| b.is_ascii_alphanumeric() || b"._-/".contains(b);
+        let begins = before.iter().rposition(|b| !dotted(b))?;
+        let before =
+            before.get(..=begins)?.strip_suffix(mark)?.trim_ascii_end().strip_suffix(b":")?.trim_ascii_end();
+        let before = before.strip_suffix(mark)?;
+        let key = before.rsplit(|b| *b == b'"').next().unwrap_or_default();
+        if !(key.eq_ignore_ascii_case(b"name") || key.eq_ignore_ascii_case(b"key"))
+            || key.len() == before.len()
+        {
+            return None;
+        }
+        let take = |at: usize, what: &[u8]| {
+            let end = at + what.len();
+            line.slice(at, end).eq_ignore_ascii_case(what).then_some(end)
+        };
+        let at = take(line.after_space(comma + 1), mark)?;
+        let at = take(take(at, b"value")?, mark)?;
+        let value = line.after_space(take(line.after_space(at), b":")?);
+        take(value, mark)?;
+        let quote = Some(quote);
+        Some(Self { name, quote, separator: b':', spaced: false, plural: false, value, in_string })
     }
 
     /// `--password hunter2`, and `{password hunter2}` as Go prints a document of the database.
@@ -70,7 +108,8 @@ impl Field {
     ) -> Option<Self> {
         let flag = line.slice(name.start, name.end).starts_with(b"--") && line.at(value) != Some(b'-');
         let element = line.before(name.start) == Some(b'{')
-            && line.at(line.bare_end(value, in_string, |b, _| matches!(b, b' ' | b'}'))) == Some(b'}');
+            && line.at(line.bare_end(value, in_string, |b, _| matches!(b, b' ' | b'\t' | b'}')))
+                == Some(b'}');
         (flag || element).then_some(Self {
             name,
             quote: None,
@@ -89,13 +128,20 @@ impl Field {
         if matches!(line.at(self.value), Some(b'[' | b'{')) {
             return self.composite(line);
         }
-        let end = self.bare_end(line);
+        // First what is known without looking for the end, which may be far: the next word looks again.
+        if self.plural || line.slice(self.value, self.value + 2) == b"//" {
+            return None;
+        }
+        let end = self.bare_end(line, self.value);
         let value = line.slice(self.value, end);
         // `>` may have ended the value, and Go prints `<nil>`.
         let literal = matches!(value, b"true" | b"false" | b"null" | b"nil" | b"<nil" | b"<nil>" | b"None");
-        if self.plural || literal || value.starts_with(b"//") || self.is_prose(line, end) {
+        if literal || self.is_prose(line, end) {
             return None;
         }
+        // `token=Bearer …`: two words are the value.
+        let scheme = value.eq_ignore_ascii_case(b"bearer") || value.eq_ignore_ascii_case(b"basic");
+        let end = if scheme { credentials(line, end).map_or(end, |found| found.end) } else { end };
         Some(Cut { range: self.value..end, quotes: self.json_quotes() })
     }
 
@@ -159,12 +205,16 @@ impl Field {
         self.quote.filter(|(quote, _)| *quote == b'"').map(|(_, backslashes)| backslashes)
     }
 
-    fn bare_end(&self, line: &Line<'_>) -> usize {
+    /// The end of a value without quotes that begins at `start`.
+    fn bare_end(&self, line: &Line<'_>, start: usize) -> usize {
         if self.quote.is_some() {
             let ends = |b: u8, _| b.is_ascii_whitespace() || matches!(b, b',' | b']' | b'}');
-            return line.bare_end(self.value, self.in_string, ends);
+            return line.bare_end(start, self.in_string, ends);
         }
-        line.bare_end(self.value, self.in_string, |b, at| ends_value(line, b, at))
+        let encoded = self.separator == b'%';
+        line.bare_end(start, self.in_string, |b, at| {
+            ends_value(line, b, at) || (encoded && b == b'%' && line.slice(at + 1, at + 3) == b"26")
+        })
     }
 
     /// The value of `Authorization` and `Cookie`: up to the end of the line, but for schemes of one word.
@@ -176,20 +226,21 @@ impl Field {
             let end = self.bracket_end(line);
             return Some(Cut::plain(scheme(line, self.value + 1, end).0..end));
         }
-        if self.quote.is_some() {
+        let (start, one_word) = scheme(line, self.value, line.bytes.len());
+        if self.quote.is_some() && start == self.value {
             return self.value_cut(line);
         }
-        let to_end = line.bare_end(self.value, self.in_string, |_, _| false);
-        let (start, one_word) = scheme(line, self.value, to_end);
         if one_word || (start == self.value && self.separator != b':') {
-            let end = line.bare_end(start, self.in_string, |b, at| ends_value(line, b, at));
-            return Some(Cut::plain(start..end));
+            return Some(Cut::plain(start..self.bare_end(line, start)));
         }
         // At the start of a line or a field these names are headers, whatever follows.
-        if start == self.value && self.follows_word(line) && self.is_prose(line, self.bare_end(line)) {
+        if start == self.value
+            && self.follows_word(line)
+            && self.is_prose(line, self.bare_end(line, self.value))
+        {
             return None;
         }
-        Some(Cut::plain(start..to_end))
+        Some(Cut::plain(start..line.bare_end(self.value, self.in_string, |_, _| false)))
     }
 
     /// Whether `word: value` is a sentence: only a plain word can open one, and a secret has digits.
@@ -216,16 +267,31 @@ impl Field {
 
 /// Where the credentials begin behind a known scheme, and whether they are one word.
 fn scheme(line: &Line<'_>, start: usize, end: usize) -> (usize, bool) {
-    let value = line.slice(start, end);
-    let word = value.split(|b| *b == b' ').next().unwrap_or_default();
     let one = [&b"bearer"[..], b"basic", b"token", b"apikey", b"negotiate"];
     let more = [&b"digest"[..], b"aws4-hmac-sha256"];
+    // No scheme is longer.
+    let value = line.slice(start, end.min(start + 20));
+    let Some(word) = value.iter().position(|b| *b == b' ').and_then(|space| value.get(..space)) else {
+        return (start, false);
+    };
     let known = |list: &[&[u8]]| list.iter().any(|name| name.eq_ignore_ascii_case(word));
     let one_word = known(&one);
-    if word.len() == value.len() || !(one_word || known(&more)) {
+    if !(one_word || known(&more)) {
         return (start, false);
     }
     (line.after_blanks(start + word.len()), one_word)
+}
+
+/// `=` in the query of an address inside of another.
+fn is_encoded_equals(bytes: &[u8]) -> bool {
+    bytes.eq_ignore_ascii_case(b"%3d")
+}
+
+/// The quote with the backslashes before it.
+fn quote_mark((quote, backslashes): (u8, usize)) -> Option<&'static [u8]> {
+    const FIVE_STRINGS_DEEP: &[u8] = br#"\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\\""#;
+    let start = FIVE_STRINGS_DEEP.len().checked_sub(backslashes + 1)?;
+    FIVE_STRINGS_DEEP.get(start..).filter(|_| quote == b'"')
 }
 
 /// Whether a value without quotes ends here. Separators and brackets may be part of a password, so they

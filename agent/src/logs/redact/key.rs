@@ -60,9 +60,10 @@ pub(super) fn secret(line: &mut Line<'_>, word: Range<usize>, done: usize) -> Op
 pub(super) fn pass(line: &mut Line<'_>, word: Range<usize>, done: usize) -> Option<Cut> {
     let begins = match line.before(word.start) {
         Some(b) if b.is_ascii_lowercase() => {
-            line.at(word.start) == Some(b'P') || line.before(word.start - 1) == Some(b'\\')
+            line.at(word.start) == Some(b'P') || line.follows_escape(word.start)
         }
-        Some(b) => !b.is_ascii_alphabetic(),
+        // `%26pass%3D`: the last digit of an escape is none of the name's.
+        Some(b) => !b.is_ascii_alphabetic() || word.start >= 3 && line.before(word.start - 2) == Some(b'%'),
         None => true,
     };
     if begins { secret(line, word, done) } else { None }

@@ -6,11 +6,11 @@
 //! word is held back.
 
 /// The bit in which the cases of a letter differ; setting it leaves the other bytes here as they are,
-/// but for the backslash.
+/// but for the backslash and the at sign.
 const CASE: u8 = 0x20;
 
 /// What the words of the rules have in common.
-const MARKS: [[u8; 3]; 14] = [
+const MARKS: [[u8; 3]; 16] = [
     *b"pas", // password, passwd, pass
     *b"pwd",
     *b"cre", // secret
@@ -25,6 +25,8 @@ const MARKS: [[u8; 3]; 14] = [
     *b"://",
     [b':', b'\\' | CASE, b'/'],
     *b"--b",
+    [b'@' | CASE, b't', b'c'],
+    [b'@' | CASE, b'u', b'n'],
 ];
 
 /// `false` only for text that no built-in rule can match.

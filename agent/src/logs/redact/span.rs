@@ -6,25 +6,51 @@
 
 /// A line, and how far it has been read for its quotes.
 pub(super) struct Line<'a> {
+    pub(super) text: &'a str,
     pub(super) bytes: &'a [u8],
     /// Whether the line may be JSON; then a bare quote inside a string always closes it.
     pub(super) json: bool,
     read: usize,
     open: bool,
+    /// Where the run of base64url ends that was looked at last.
+    run_end: usize,
+    /// Behind the last `@tcp(` that was looked at.
+    pub(super) dsn_end: usize,
+    /// How many bytes were looked at one by one.
+    #[cfg(test)]
+    pub(super) looks: std::cell::Cell<usize>,
 }
 
 impl<'a> Line<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         let json = text.trim_ascii_start().starts_with(['{', '[', '"']);
-        Self { bytes: text.as_bytes(), json, read: 0, open: false }
+        Self {
+            text,
+            bytes: text.as_bytes(),
+            json,
+            read: 0,
+            open: false,
+            run_end: 0,
+            dsn_end: 0,
+            #[cfg(test)]
+            looks: std::cell::Cell::default(),
+        }
     }
 
     pub(super) fn at(&self, at: usize) -> Option<u8> {
+        #[cfg(test)]
+        self.looks.update(|looks| looks + 1);
         self.bytes.get(at).copied()
     }
 
     pub(super) fn before(&self, at: usize) -> Option<u8> {
         self.at(at.checked_sub(1)?)
+    }
+
+    /// Whether the character before `at` is an escape's: `\n`, `\u0026`.
+    pub(super) fn follows_escape(&self, at: usize) -> bool {
+        let is = |back: usize, byte| at.checked_sub(back).and_then(|at| self.at(at)) == Some(byte);
+        is(2, b'\\') || (is(6, b'\\') && is(5, b'u'))
     }
 
     pub(super) fn slice(&self, start: usize, end: usize) -> &'a [u8] {
@@ -46,8 +72,26 @@ impl<'a> Line<'a> {
         self.open
     }
 
+    /// The end of the characters in base64url around `at`. To be asked from left to right: each is read once.
+    pub(super) fn base64url_end(&mut self, at: usize) -> usize {
+        if at >= self.run_end {
+            let rest = self.slice(at, self.bytes.len());
+            self.run_end = at + rest.iter().take_while(|b| is_base64url(**b)).count();
+            #[cfg(test)]
+            self.looks.update(|looks| looks + self.run_end - at);
+        }
+        self.run_end
+    }
+
     pub(super) fn after_blanks(&self, mut at: usize) -> usize {
         while matches!(self.at(at), Some(b' ' | b'\t')) {
+            at += 1;
+        }
+        at
+    }
+
+    pub(super) fn after_space(&self, mut at: usize) -> usize {
+        while self.at(at).is_some_and(|b| b.is_ascii_whitespace()) {
             at += 1;
         }
         at
@@ -145,6 +189,10 @@ impl<'a> Line<'a> {
     fn run_before(&self, at: usize, floor: usize) -> usize {
         self.slice(floor, at).iter().rev().take_while(|b| **b == b'\\').count()
     }
+}
+
+pub(super) fn is_base64url(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-')
 }
 
 /// How many of the backslashes before a quote are its own; those before them are text.
