@@ -243,11 +243,10 @@ impl Tail {
                 by_head = Some(index);
             }
         }
-        if by_head.is_none()
-            && let Some(newest) = self.files.back_mut()
-            && newest.was_emptied(id)?
-        {
-            return Ok(Some(self.files.len() - 1));
+        for (index, file) in self.files.iter_mut().enumerate() {
+            if by_head.is_none() && file.was_cut_off(id)? {
+                by_head = Some(index);
+            }
         }
         Ok(by_head)
     }

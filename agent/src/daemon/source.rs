@@ -245,7 +245,7 @@ impl Source {
     /// Its file could not be opened, but can be by now.
     pub(super) fn can_be_opened(&self) -> bool {
         let path = self.found.log_path.as_deref().filter(|_| matches!(self.log, Log::Unreadable));
-        path.is_some_and(|path| File::open(path).is_ok())
+        path.is_some_and(|path| Tail::open(path, Format::JsonFile, &Cursor::default()).is_ok())
     }
 
     /// The container runs again, or is gone: whoever reads its log looks once more.
@@ -285,7 +285,7 @@ mod tests {
             started: true,
         };
         let stderr = |position| Cursor { stdout: None, stderr: Some(position) };
-        let file = FileId { inode: 1, head: 0, head_len: 0 };
+        let file = FileId { inode: 1, head: 0, head_len: 0, born_ns: None };
         let by_file = stderr(Position::File { file, offset: 1, part: 0 });
         let by_api = stderr(Position::Api { time_ns: 1, done: 1, part: 0 });
         let is_file = |log_path: Option<&Path>, cursor: &Cursor| match Way::of(&found(log_path), cursor, true)

@@ -21,6 +21,10 @@ pub struct FileId {
     pub head: u32,
     /// How many bytes `head` covers; 0 while the file had no complete record.
     pub head_len: u32,
+    /// When the file was begun, in nanoseconds since the epoch, where the file system knows that: an
+    /// inode number goes to newer files, this does not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub born_ns: Option<i64>,
 }
 
 /// A place in a container's log.

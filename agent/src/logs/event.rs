@@ -162,7 +162,11 @@ mod tests {
         let now = Instant::now();
         let mut assembler = Assembler::new(true);
         let mut events = Vec::new();
-        let start = Position::File { file: FileId { inode: 1, head: 0, head_len: 0 }, offset: 0, part: 0 };
+        let start = Position::File {
+            file: FileId { inode: 1, head: 0, head_len: 0, born_ns: None },
+            offset: 0,
+            part: 0,
+        };
         for (text, pipe, time_ns) in lines {
             let line = Line { text, pipe: *pipe, time_ns: *time_ns, start, part: None };
             assembler.push(line, now, &mut |event| events.push(event.text.to_owned()));

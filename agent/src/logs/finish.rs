@@ -107,7 +107,11 @@ mod tests {
             redactor: Some(Redactor::new(&[]).unwrap()),
             drop: RegexSet::new(["^drop me$"]).unwrap(),
         });
-        let start = Position::File { file: FileId { inode: 1, head: 0, head_len: 0 }, offset: 0, part: 0 };
+        let start = Position::File {
+            file: FileId { inode: 1, head: 0, head_len: 0, born_ns: None },
+            offset: 0,
+            part: 0,
+        };
         let event = Event { text, pipe: Pipe::Stdout, time_ns: 0, start, part };
         let mut messages = Vec::new();
         finisher.finish(&event, &mut |message| messages.push(message.to_owned()));

@@ -220,7 +220,7 @@ mod tests {
     use proptest::prelude::*;
     use regex::RegexSet;
 
-    const FILE: FileId = FileId { inode: 1, head: 0, head_len: 0 };
+    const FILE: FileId = FileId { inode: 1, head: 0, head_len: 0, born_ns: None };
 
     fn finisher() -> Finisher {
         Finisher::new(Settings { structure: false, redactor: None, drop: RegexSet::empty() })

@@ -129,7 +129,7 @@ mod tests {
     use std::borrow::Cow;
 
     fn at(offset: u64) -> Position {
-        Position::File { file: FileId { inode: 1, head: 0, head_len: 0 }, offset, part: 0 }
+        Position::File { file: FileId { inode: 1, head: 0, head_len: 0, born_ns: None }, offset, part: 0 }
     }
 
     fn join(records: &[(&str, Pipe, i64)]) -> Vec<(String, Pipe, i64, Option<Part>)> {

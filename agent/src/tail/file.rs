@@ -5,6 +5,7 @@ use std::io::{self, Read};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::{FileExt, MetadataExt};
 use std::path::Path;
+use std::time::UNIX_EPOCH;
 
 use flate2::read::MultiGzDecoder;
 
@@ -16,6 +17,7 @@ use crate::logs::cursor::{Cursor, FileId, HEAD_LIMIT, Position};
 pub(super) struct LogFile {
     source: Source,
     inode: u64,
+    born_ns: Option<i64>,
     /// CRC-32 and length of the first record's beginning, once there is one.
     head: Option<(u32, u32)>,
     /// Of the next entry, in bytes of the uncompressed text.
@@ -40,13 +42,15 @@ impl LogFile {
     }
 
     pub(super) fn new(file: File, compressed: bool) -> io::Result<Self> {
-        let inode = file.metadata()?.ino();
+        let metadata = file.metadata()?;
+        let born = metadata.created().ok().and_then(|time| time.duration_since(UNIX_EPOCH).ok());
         let source = if compressed {
             Source::Compressed(Box::new(MultiGzDecoder::new(file)), Vec::new())
         } else {
             Source::Plain(file)
         };
-        Ok(Self { source, inode, head: None, offset: 0, skip: [(0, 0); 2], written: (0, 0) })
+        let (inode, born_ns) = (metadata.ino(), born.and_then(|born| i64::try_from(born.as_nanos()).ok()));
+        Ok(Self { source, inode, born_ns, head: None, offset: 0, skip: [(0, 0); 2], written: (0, 0) })
     }
 
     /// Opens it unless its inode is known. Judged again after opening: the name may have gone to
@@ -99,14 +103,19 @@ impl LogFile {
         Ok(matches)
     }
 
-    /// Whether it has the inode that `id` was made of, and nothing in it: it was cut off, since what
-    /// Docker begins anew is written to at once. Remembers the beginning that it had.
-    pub(super) fn was_emptied(&mut self, id: &FileId) -> io::Result<bool> {
-        let emptied = self.inode == id.inode && self.file().metadata()?.size() == 0;
-        if emptied {
+    /// Whether it is the file that `id` was made of, cut off since, for it begins otherwise. Remembers
+    /// the beginning that it had.
+    pub(super) fn was_cut_off(&mut self, id: &FileId) -> io::Result<bool> {
+        // Without a time, only an empty file is known for it: what Docker begins is written to at once.
+        let same = self.inode == id.inode
+            && match (self.born_ns, id.born_ns) {
+                (Some(born), Some(known)) => born == known,
+                _ => self.file().metadata()?.size() == 0,
+            };
+        if same {
             self.head = Some((id.head, id.head_len));
         }
-        Ok(emptied)
+        Ok(same)
     }
 
     /// Whether the file was cut off under us. Reading goes on at its new beginning.
@@ -192,7 +201,7 @@ impl LogFile {
 
     fn id(&self) -> FileId {
         let (head, head_len) = self.head.unwrap_or_default();
-        FileId { inode: self.inode, head, head_len }
+        FileId { inode: self.inode, head, head_len, born_ns: self.born_ns }
     }
 
     fn file(&self) -> &File {

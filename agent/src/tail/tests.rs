@@ -493,3 +493,22 @@ fn a_log_that_was_emptied_brings_nothing_back_from_rotated_files() {
     assert!(progress.truncated);
     assert_eq!(seen, (10..60).collect::<Vec<_>>());
 }
+
+#[test]
+fn a_log_cut_off_and_written_again_while_nobody_looked_brings_nothing_back() {
+    let mut log = Log::new();
+    for _ in 0..2 {
+        log.write(5);
+        log.rotate(3);
+    }
+    log.write(5);
+    let (mut tail, _) = log.open(&Cursor::default());
+    assert_eq!(numbers(&mut tail).len(), 15);
+    let cursor = cursor(&tail);
+    drop(tail);
+    fs::OpenOptions::new().write(true).open(log.path("")).unwrap().set_len(0).unwrap();
+    log.write(9);
+    let (mut tail, found) = log.open(&cursor);
+    assert_eq!(found, Found::Resumed);
+    assert_eq!(numbers(&mut tail), (15..24).collect::<Vec<_>>());
+}

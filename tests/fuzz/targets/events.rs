@@ -97,7 +97,7 @@ fn records(lines: &[Printed], cut: &mut impl FnMut(usize) -> Result<usize>) -> R
 }
 
 fn place(offset: usize) -> Position {
-    let file = FileId { inode: 1, head: 0, head_len: 0 };
+    let file = FileId { inode: 1, head: 0, head_len: 0, born_ns: None };
     Position::File { file, offset: offset as u64, part: 0 }
 }
 

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 use crate::agent::{Agent, Options};
 use crate::bench::{lines, machine};
 use crate::docker::{Dockerd, Run};
-use crate::endpoint::{self, Endpoint, Fault, Operation};
+use crate::endpoint::{Endpoint, Fault, Operation};
 use crate::faults::load;
 use crate::faults::plan::Plan;
 use crate::faults::sampler::Sampler;
@@ -86,7 +86,8 @@ impl Soak {
 pub(super) fn run(plan: &Plan, minutes: u64) -> ExitCode {
     let docker = Dockerd::start();
     load::import(&docker);
-    let endpoint = Endpoint::start_with(endpoint::Options { counts_only: true, ..Default::default() });
+    // It keeps every line: the agent looks for what may have arrived.
+    let endpoint = Endpoint::start();
     let agent = Agent::start(Options::new(&endpoint).with_docker(&docker));
     let sampler = Sampler::start(agent.spool());
     sampler.follow(agent.pid());
