@@ -16,6 +16,9 @@ use crate::logs::pace::Pending;
 
 /// Batches that go out in one call, at most: what is known of each takes memory meanwhile.
 const RUN: usize = 500;
+/// So many milliseconds of its end a batch may share with one that was delivered before it and is gone:
+/// lines of two pipes, or of two processors, are that little out of order.
+const OVERTAKEN_MS: u32 = 10;
 
 /// All that waits.
 #[derive(Debug, Default)]
@@ -67,6 +70,8 @@ pub(super) struct Queued {
     pub(super) unwritten: Option<Box<(Header, Bytes)>>,
     /// The flight it left with and whose outcome is not known; 0 for none.
     pub(super) doubt: u64,
+    /// Later batches of the container hold events of so many of its last milliseconds, too.
+    pub(super) shared_ms: u32,
     /// The file's length.
     pub(super) bytes: u32,
     /// 10,000 at most.
@@ -99,19 +104,30 @@ impl State {
         standing.waiting += 1;
         standing.unwritten += usize::from(unwritten.is_some());
         standing.gone = false;
+        let shared = standing.last_ms.map_or(0, |last_ms| last_ms - header.first_ms + 1);
+        let shared = u32::try_from(shared.max(0)).unwrap_or(u32::MAX);
         standing.last_ms = standing.last_ms.max(Some(header.last_ms));
+        // What has overtaken it is not here to be asked.
+        let overtaken = standing.delivered.is_some_and(|newest| newest > header.number);
         self.bytes += on_disk(bytes);
+        let queue = self.queues.entry(header.destination.clone()).or_default();
+        if shared > 0 {
+            for entry in queue.entries.iter_mut().filter(|entry| Arc::ptr_eq(&entry.container, &container)) {
+                entry.shared_ms = entry.shared_ms.max(shared);
+            }
+        }
         let queued = Queued {
             number: header.number,
             container,
             unwritten,
             doubt: 0,
+            shared_ms: if overtaken { OVERTAKEN_MS } else { 0 },
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             events: u16::try_from(header.events).unwrap_or(u16::MAX),
             in_flight: false,
             marker: header.gap.is_some(),
         };
-        self.queues.entry(header.destination.clone()).or_default().entries.push_back(queued);
+        queue.entries.push_back(queued);
     }
 
     /// Takes a batch out, and gives its container if it is gone and this was its last.

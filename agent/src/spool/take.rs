@@ -37,15 +37,18 @@ pub struct Taken {
     pub pending: Pending,
     /// Under which it is known that they are on their way.
     flight: u64,
+    /// How many of the last milliseconds later batches hold events of, too.
+    shared_ms: u32,
 }
 
 impl Taken {
-    /// The newest event that is in no other batch of the stream: where it is, all the others are, for
-    /// the service takes a batch as a whole.
+    /// The newest event of a time that no other batch has events of: where it is, all the others are,
+    /// for the service takes a batch as a whole.
     pub fn evidence(&self) -> Option<Stored> {
         let after_ms = self.headers.first().and_then(|header| header.after_ms).unwrap_or(i64::MIN);
-        let newest = events(&self.outgoing.body).last()?;
-        (newest.time_ms > after_ms).then_some(newest)
+        let until_ms = self.headers.last()?.last_ms - i64::from(self.shared_ms);
+        let own = |event: &Stored| after_ms < event.time_ms && event.time_ms <= until_ms;
+        events(&self.outgoing.body).filter(own).last()
     }
 }
 
@@ -109,9 +112,10 @@ impl Spool {
             Pending::Fresh => flight::begin(&self.directory, headers.iter().map(|header| header.number)),
             Pending::Doubtful => self.doubt_of(&claim.destination),
         };
+        let shared_ms = self.shared_by(&claim.destination);
         let events = headers.iter().map(|header| usize::try_from(header.events).unwrap_or_default()).sum();
         let outgoing = Outgoing { destination: claim.destination.clone(), body: Bytes::from(bodies), events };
-        Some(Taken { headers, outgoing, pending: claim.pending, flight })
+        Some(Taken { headers, outgoing, pending: claim.pending, flight, shared_ms })
     }
 
     /// The batches have arrived: the last of each container becomes its cursor.
@@ -194,6 +198,12 @@ impl Spool {
         let state = self.state();
         let mut entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
         entries.find(|entry| entry.in_flight).map_or(0, |entry| entry.doubt)
+    }
+
+    fn shared_by(&self, destination: &Destination) -> u32 {
+        let state = self.state();
+        let entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
+        entries.filter(|entry| entry.in_flight).last().map_or(0, |entry| entry.shared_ms)
     }
 
     /// The call is over.
