@@ -28,7 +28,7 @@ type Act = fn(&mut Soak);
 /// What goes wrong, in this order and again.
 const FAULTS: [(&str, Act); 12] = [
     ("503", |soak| soak.injected(Fault::Unavailable)),
-    ("kill -9", |soak| soak.restarted(|agent| agent.kill9())),
+    ("kill -9", |soak| soak.restarted(Agent::kill9)),
     ("throttled", |soak| soak.injected(Fault::Throttle { retry_after_s: None })),
     ("refused", |soak| {
         soak.endpoint.refuse();
@@ -42,7 +42,7 @@ const FAULTS: [(&str, Act); 12] = [
     ("kill -9 in a call", |soak| {
         soak.endpoint.inject(Operation::PutLogEvents, Fault::SlowAnswer { ms: 3_000 }, 1);
         std::thread::sleep(Duration::from_secs(2));
-        soak.restarted(|agent| agent.kill9());
+        soak.restarted(Agent::kill9);
     }),
     ("expired token", |soak| soak.injected(Fault::ExpiredToken)),
     ("swallowed", |soak| soak.injected(Fault::Swallow)),
