@@ -5,6 +5,8 @@
 //! clock stands still while anybody works and jumps to the next thing to do, so an hour takes a minute or
 //! two. `cargo test --release -p starttech-agent --test fleet -- --nocapture` prints the table.
 
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test")]
+
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -104,7 +106,7 @@ impl Sink for Far {
         state.events += batch.events as u64;
         let since = self.0.start.elapsed();
         if OUTAGE[1] <= since && batch.events > 1 {
-            state.caught_up = state.caught_up.max(since - OUTAGE[1]);
+            state.caught_up = state.caught_up.max(since.saturating_sub(OUTAGE[1]));
         }
         Ok(Receipt::default())
     }

@@ -103,7 +103,7 @@ impl CloudWatchLogs {
         match found.map(LogGroup::retention_in_days) {
             Some(None) => self.set_retention(group).await,
             Some(Some(days)) if days != self.retention_days => {
-                info!("{group} keeps events for {days} days, not {}: left as it is", self.retention_days)
+                info!("{group} keeps events for {days} days, not {}: left as it is", self.retention_days);
             }
             _ => {}
         }

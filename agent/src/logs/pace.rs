@@ -137,8 +137,8 @@ mod tests {
 
     #[test]
     fn a_call_that_was_not_answered_has_waited_already() {
-        let (mut pace, now, to) = (Pace::default(), start(), stream("a"));
-        let began = now - Duration::from_secs(4);
+        let (mut pace, began, to) = (Pace::default(), start(), stream("a"));
+        let now = began + Duration::from_secs(4);
         for _ in 0..20 {
             pace.failed(&to, Pending::Fresh, &refusal(None, true), (began, now), 1.0);
         }

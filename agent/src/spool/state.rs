@@ -20,6 +20,9 @@ const RUN: usize = 500;
 /// lines of two pipes, or of two processors, are that little out of order.
 const OVERTAKEN_MS: u32 = 10;
 
+/// A batch that could not be written, and is kept in memory: the disk is full.
+pub(super) type Unwritten = Option<Box<(Header, Bytes)>>;
+
 /// All that waits.
 #[derive(Debug, Default)]
 pub(super) struct State {
@@ -48,6 +51,7 @@ pub(super) struct Standing {
 }
 
 #[derive(Debug, Default)]
+#[expect(clippy::struct_excessive_bools, reason = "each holds or not whatever the others do")]
 pub(super) struct Queue {
     pub(super) entries: VecDeque<Queued>,
     /// Some of it were taken.
@@ -66,8 +70,7 @@ pub(super) struct Queue {
 pub(super) struct Queued {
     pub(super) number: u64,
     pub(super) container: Arc<str>,
-    /// A batch that could not be written, and is kept in memory: the disk is full.
-    pub(super) unwritten: Option<Box<(Header, Bytes)>>,
+    pub(super) unwritten: Unwritten,
     /// The flight it left with and whose outcome is not known; 0 for none.
     pub(super) doubt: u64,
     /// Later batches of the container hold events of so many of its last milliseconds, too.
@@ -98,7 +101,7 @@ impl State {
     }
 
     /// Adds a batch behind the others of its stream. `bytes` is its file's length, 0 if it has none.
-    pub(super) fn enqueue(&mut self, header: &Header, bytes: u64, unwritten: Option<Box<(Header, Bytes)>>) {
+    pub(super) fn enqueue(&mut self, header: &Header, bytes: u64, unwritten: Unwritten) {
         let container = self.key(&header.container);
         let standing = self.containers.entry(Arc::clone(&container)).or_default();
         standing.waiting += 1;

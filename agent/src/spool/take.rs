@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use super::state::Unwritten;
 use super::{Header, Spool, entry, flight, number_name, quarantine};
 use crate::logs::batch::{BATCH_SPAN_MS, Stored, events, join};
 use crate::logs::pace::Pending;
@@ -179,7 +180,7 @@ impl Spool {
         super::quarantine::put(&self.directory, &format!("{}-event", number_name(number)), body, reason)
     }
 
-    fn claimed(&self, destination: &Destination) -> Vec<(u64, Option<Box<(Header, Bytes)>>)> {
+    fn claimed(&self, destination: &Destination) -> Vec<(u64, Unwritten)> {
         let state = self.state();
         let entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
         let claimed = entries.filter(|entry| entry.in_flight);
@@ -202,8 +203,8 @@ impl Spool {
 
     fn shared_by(&self, destination: &Destination) -> u32 {
         let state = self.state();
-        let entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
-        entries.filter(|entry| entry.in_flight).last().map_or(0, |entry| entry.shared_ms)
+        let mut entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
+        entries.rfind(|entry| entry.in_flight).map_or(0, |entry| entry.shared_ms)
     }
 
     /// The call is over.
