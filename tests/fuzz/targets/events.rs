@@ -132,15 +132,22 @@ fn nothing_is_lost(
             Some(Position::File { offset, part, .. }) => (usize::try_from(offset).expect("small"), part),
             _ => (0, 0),
         };
+        // As the tail does: a pipe that resumes further on keeps its place until it is passed.
+        let at = |offset: usize| {
+            let place = |pipe| {
+                let (first, part) = from(pipe);
+                Some(place(first.max(offset)).with_part(if offset <= first { part } else { 0 }))
+            };
+            Cursor { stdout: place(Pipe::Stdout), stderr: place(Pipe::Stderr) }
+        };
+        let begin = from(Pipe::Stdout).0.min(from(Pipe::Stderr).0);
         let mut crashed = false;
-        for (offset, record) in records.iter().enumerate() {
+        for (offset, record) in records.iter().enumerate().skip(begin) {
             let now = *START + Duration::from_millis(offset as u64 * 100);
-            let (first, part) = from(record.pipe);
-            if offset >= first {
-                let start = place(offset).with_part(if offset == first { part } else { 0 });
-                flow.record(record, start, &mut finisher, now);
+            if offset >= from(record.pipe).0 {
+                flow.record(record, at(offset), &mut finisher, now);
             }
-            flow.read_to(place(offset + 1));
+            flow.read_to(at(offset + 1));
             match input.int_in_range(0..=9)? {
                 0 => flow.tick(Duration::from_millis(500), &mut finisher, now),
                 1 => flow.close(),

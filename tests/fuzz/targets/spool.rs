@@ -86,9 +86,9 @@ fn deliver(spool: &Spool) -> Vec<String> {
     let mut bodies = Vec::new();
     let mut quarantined = Vec::new();
     for _ in 0..100 {
-        let Some(destination) = spool.claim(|_| true) else { return bodies };
-        let Some(taken) = spool.take(&destination, Vec::new(), &mut quarantined) else { continue };
-        if taken.outgoing.destination.group == "/good" && taken.header.container == "good" {
+        let Some(claim) = spool.claim(|_, _| true) else { return bodies };
+        let Some(taken) = spool.take(&claim, Vec::new(), &mut quarantined) else { continue };
+        if taken.outgoing.destination.group == "/good" {
             bodies.push(String::from_utf8_lossy(&taken.outgoing.body).into_owned());
         }
         spool.delivered(&taken).ok();
