@@ -41,6 +41,9 @@ use quarantine::quarantine;
 use state::State;
 pub use take::{Claim, Taken};
 
+/// The directories in the spool's.
+const PARTS: [&str; 3] = ["cursors", "quarantine", flight::DIRECTORY];
+
 /// The directory, and what is in it.
 #[derive(Debug)]
 pub struct Spool {
@@ -89,7 +92,8 @@ impl Spool {
     /// Opens the directory, makes it if need be, and finds what an earlier run left.
     pub fn open(directory: &Path, max_bytes: u64) -> Result<(Self, Recovered), SpoolError> {
         let failed = |source| SpoolError::Directory { path: directory.to_owned(), source };
-        for part in ["", "cursors", "quarantine", flight::DIRECTORY] {
+        make_private(directory).map_err(failed)?;
+        for part in PARTS {
             make_private(&directory.join(part)).map_err(failed)?;
         }
         let lock = File::create(directory.join("lock")).map_err(failed)?;

@@ -77,7 +77,8 @@ pub(super) fn write(path: &Path, header: &Header, body: &[u8]) -> io::Result<u64
 pub(super) fn read(path: &Path, bodies: &mut Vec<u8>) -> Result<Header, String> {
     let (header, mut rest) = open(path)?;
     let before = bodies.len();
-    bodies.reserve(usize::try_from(header.body_bytes).unwrap_or_default());
+    let there = rest.get_ref().metadata().map_err(|error| format!("it cannot be read: {error}"))?.len();
+    bodies.reserve(usize::try_from(header.body_bytes.min(there)).unwrap_or_default());
     let read = rest.read_to_end(bodies).map_err(|error| format!("it cannot be read: {error}"));
     let body = bodies.get(before..).unwrap_or_default();
     let fault = match read {
@@ -135,7 +136,12 @@ fn open(path: &Path) -> Result<(Header, BufReader<File>), String> {
     if crc != Some(crc32fast::hash(json)) {
         return Err("its header is damaged: the checksum does not match".to_owned());
     }
-    let header =
+    let header: Header =
         serde_json::from_slice(json).map_err(|error| format!("its header is of another version: {error}"))?;
+    // The container's id names a file, and the next batch has the next number.
+    let named = !header.container.is_empty() && header.container.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !named || i64::try_from(header.number).is_err() {
+        return Err("its header holds what no agent writes".to_owned());
+    }
     Ok((header, reader))
 }

@@ -1,6 +1,7 @@
 //! Where the spool puts what it can neither read nor deliver, for somebody to look at: kept small, the
 //! oldest goes first.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -9,21 +10,21 @@ use std::time::SystemTime;
 /// Bytes of all files together, at most: it stands beside the spool's own limit.
 const LIMIT: u64 = 16 << 20;
 
-/// Sets the file `name` of the spool aside. Gives where it is now, and why.
-pub(super) fn quarantine(spool: &Path, name: &str, reason: &str) -> (PathBuf, String) {
-    let (from, to) = (spool.join(name), place(spool, name));
-    match fs::rename(&from, &to) {
+/// Sets a file of the spool aside. Gives where it is now, and why.
+pub(super) fn quarantine(spool: &Path, from: &Path, reason: &str) -> (PathBuf, String) {
+    let to = place(spool, from.file_name().unwrap_or_default());
+    match fs::rename(from, &to) {
         Ok(()) => {
             limit(spool);
             (to, reason.to_owned())
         }
-        Err(error) => (from, format!("{reason}; and it cannot be moved to quarantine: {error}")),
+        Err(error) => (from.to_owned(), format!("{reason}; and it cannot be moved to quarantine: {error}")),
     }
 }
 
 /// Puts one refused event there, as the request in which it was refused.
 pub(super) fn put(spool: &Path, name: &str, body: &[u8], reason: &str) -> (PathBuf, String) {
-    let to = place(spool, name);
+    let to = place(spool, OsStr::new(name));
     match fs::write(&to, body) {
         Ok(()) => {
             limit(spool);
@@ -34,15 +35,16 @@ pub(super) fn put(spool: &Path, name: &str, body: &[u8], reason: &str) -> (PathB
 }
 
 /// A name that is free: what was set aside before stays.
-fn place(spool: &Path, name: &str) -> PathBuf {
-    let name = name.replace('/', "-");
+fn place(spool: &Path, name: &OsStr) -> PathBuf {
     let directory = spool.join("quarantine");
-    let mut place = directory.join(&name);
+    let mut place = directory.join(name);
     for nth in 2..1000 {
-        if !place.exists() {
+        if place.symlink_metadata().is_err() {
             break;
         }
-        place = directory.join(format!("{name}-{nth}"));
+        // Of a name as long as names may be there is no longer one.
+        let short: String = name.to_string_lossy().chars().take(40).collect();
+        place = directory.join(format!("{short}-{nth}"));
     }
     place
 }

@@ -5,14 +5,19 @@ use std::io;
 use std::path::Path;
 
 use super::state::State;
-use super::{Recovered, entry, flight, number_name, quarantine};
+use super::{PARTS, Recovered, entry, flight, number_name, quarantine};
 
 /// Looks through the directory. What cannot be read is set aside; the rest goes on.
 pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
     let mut state = State::default();
     for file in fs::read_dir(directory.join("cursors"))? {
         let file = file?;
-        match entry::read_header(&file.path()) {
+        let header = if file.file_type()?.is_file() {
+            entry::read_header(&file.path())
+        } else {
+            Err("it is no file".to_owned()) // opening a pipe would wait for ever
+        };
+        match header {
             Ok(header) => {
                 state.newest = state.newest.max(header.number);
                 let standing = state.standing(&header.container);
@@ -20,40 +25,48 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
                 recovered.cursors.insert(header.container, header.cursor);
             }
             Err(reason) => {
-                let name = format!("cursors/{}", file.file_name().to_string_lossy());
-                recovered.quarantined.push(quarantine(directory, &name, &reason));
+                recovered.quarantined.push(quarantine(directory, &file.path(), &reason));
             }
         }
     }
     let mut files = Vec::new();
     for file in fs::read_dir(directory)? {
         let file = file?;
-        if file.file_type()?.is_file() && file.file_name() != "lock" {
-            files.push((file.file_name().to_string_lossy().into_owned(), file.metadata()?.len()));
+        let (name, kind) = (file.file_name(), file.file_type()?);
+        let ours =
+            name == "lock" || (kind.is_dir() && name.to_str().is_some_and(|name| PARTS.contains(&name)));
+        if !ours {
+            files.push((name, kind.is_file(), file.metadata()?.len()));
         }
     }
     files.sort();
-    for (name, bytes) in files {
+    for (name, is_file, bytes) in files {
+        let path = directory.join(&name);
+        let name = name.to_string_lossy();
         let number = name.parse::<u64>().ok().filter(|number| number_name(*number) == name);
-        let Some(number) = number else {
-            if name.ends_with(entry::UNFINISHED) {
-                // Never renamed into place: its lines are still in the container's log.
-                fs::remove_file(directory.join(name))?;
-            } else {
-                recovered.quarantined.push(quarantine(directory, &name, "it is not a batch of this agent"));
-            }
+        if is_file && name.ends_with(entry::UNFINISHED) {
+            // Never renamed into place: its lines are still in the container's log.
+            fs::remove_file(path)?;
             continue;
+        }
+        let header = match number {
+            Some(_) if is_file => entry::read_header(&path),
+            _ => Err("it is not a batch of this agent".to_owned()),
         };
-        state.newest = state.newest.max(number);
-        match entry::read_header(&directory.join(&name)) {
+        match header {
+            Ok(header) if Some(header.number) != number => {
+                let reason = format!("it is batch {} under another name", header.number);
+                recovered.quarantined.push(quarantine(directory, &path, &reason));
+            }
             Ok(header) => {
-                if state.delivered(&header.container).is_none_or(|newest| newest < number) {
+                state.newest = state.newest.max(header.number);
+                if state.delivered(&header.container).is_none_or(|newest| newest < header.number) {
                     recovered.cursors.insert(header.container.clone(), header.cursor);
                 }
                 recovered.batches += 1;
                 state.enqueue(&header, bytes, None);
             }
-            Err(reason) => recovered.quarantined.push(quarantine(directory, &name, &reason)),
+            Err(reason) => recovered.quarantined.push(quarantine(directory, &path, &reason)),
         }
     }
     for (number, batches) in flight::left(directory)? {

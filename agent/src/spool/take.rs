@@ -100,7 +100,7 @@ impl Spool {
                 }
                 Err(reason) => {
                     self.forget(&claim.destination, number);
-                    quarantined.push(quarantine(&self.directory, &number_name(number), &reason));
+                    quarantined.push(quarantine(&self.directory, &self.path(number), &reason));
                 }
             }
         }
@@ -167,7 +167,7 @@ impl Spool {
                 drop(entry::write(&self.cursor(&header.container), &header, &[]));
             }
             self.forget(&header.destination, header.number);
-            places.push(quarantine(&self.directory, &number_name(header.number), reason));
+            places.push(quarantine(&self.directory, &self.path(header.number), reason));
         }
         flight::end(&self.directory, taken.flight);
         self.land(taken, |_| {});

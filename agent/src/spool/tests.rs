@@ -421,3 +421,38 @@ fn a_small_batch_takes_a_whole_block() {
     assert_eq!(spool.bytes(), 4096);
     assert!(size_of::<state::Queued>() <= 56, "an hour of outage is thousands of them");
 }
+
+#[test]
+fn whatever_lies_in_the_directory_the_spool_opens() {
+    use std::os::unix::ffi::OsStrExt;
+    let directory = TempDir::new().unwrap();
+    let path = |name: &str| directory.path().join(name);
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    spool.append("c", &cursor(1), batch("a", &["1"])).unwrap();
+    drop(spool);
+    let good = path(&number_name(1));
+    fs::copy(&good, path(&number_name(8))).unwrap();
+    fs::copy(&good, path(&number_name(u64::MAX))).unwrap();
+    for name in [b"\xff.unfinished".as_slice(), b"\xff", &[b'n'; 255]] {
+        fs::write(directory.path().join(std::ffi::OsStr::from_bytes(name)), "x").unwrap();
+    }
+    fs::write(path("cursors").join("n".repeat(255)), "x").unwrap();
+    fs::create_dir(path(&number_name(2))).unwrap();
+    fs::create_dir(path("cursors/c2")).unwrap();
+    let outside = Header { container: "../x".to_owned(), number: 9, ..entry::read_header(&good).unwrap() };
+    entry::write(&path(&number_name(9)), &outside, b"").unwrap();
+    let endless = Header { body_bytes: u64::MAX, number: 3, ..entry::read_header(&good).unwrap() };
+    entry::write(&path(&number_name(3)), &endless, b"").unwrap();
+
+    let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
+    assert_eq!((recovered.batches, recovered.quarantined.len()), (2, 8), "{:?}", recovered.quarantined);
+    assert!(recovered.quarantined.iter().all(|(at, _)| at.starts_with(path("quarantine"))));
+    spool.append("c", &cursor(2), batch("a", &["2"])).unwrap();
+    let mut arrived = Vec::new();
+    while let Some(claim) = spool.claim(ours("a")) {
+        let Some(taken) = spool.take(&claim, Vec::new(), &mut Vec::new()) else { break };
+        arrived.extend(messages(&taken));
+        spool.delivered(&taken).unwrap();
+    }
+    assert_eq!(arrived, ["1", "2"]);
+}
