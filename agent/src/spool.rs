@@ -54,9 +54,15 @@ pub struct Spool {
     changed: watch::Sender<()>,
 }
 
-/// What came of writing a batch: how many events were given up to make room for it, or the batch
-/// itself, with the reason why it could not be written.
-pub type Appended = Result<u64, (io::Error, Box<(Header, Bytes)>)>;
+/// What came of writing a batch: how many events were given up to make room for it, and, if it could
+/// not be written, why, and the batch itself.
+#[derive(Debug)]
+pub struct Appended {
+    /// Events that were given up.
+    pub dropped: u64,
+    /// The batch was not written, and nothing of it is lost yet.
+    pub unwritten: Option<(io::Error, Box<(Header, Bytes)>)>,
+}
 
 /// What was found when the spool was opened.
 #[derive(Debug, Default)]
@@ -116,11 +122,7 @@ impl Spool {
         Ok((spool, recovered))
     }
 
-    /// Writes a batch of a container, and the cursor that follows it. Blocks on the disk. Gives
-    /// the number of events that were given up to make room for it.
-    ///
-    /// # Errors
-    /// The batch comes back with the error: it was not written, and nothing is lost yet.
+    /// Writes a batch of a container, and the cursor that follows it. Blocks on the disk.
     pub fn append(&self, container: &str, cursor: &Cursor, batch: Finished) -> Appended {
         let (number, after_ms) = {
             let mut state = self.state();
@@ -143,17 +145,19 @@ impl Spool {
         if self.state().containers.get(container).is_some_and(|standing| standing.unwritten > 0) {
             // Its cursor would pass a batch that a crash takes away.
             let error = io::Error::other("an earlier batch of this container waits in memory");
-            return Err((error, Box::new((header, Bytes::from(batch.body)))));
+            let unwritten = Some((error, Box::new((header, Bytes::from(batch.body)))));
+            return Appended { dropped: 0, unwritten };
         }
         let dropped = self.make_room(on_disk(header.body_bytes + entry::HEADER_BYTES));
-        match entry::write(&self.path(number), &header, &batch.body) {
+        let unwritten = match entry::write(&self.path(number), &header, &batch.body) {
             Ok(bytes) => {
                 self.state().enqueue(&header, bytes, None);
                 self.changed.send_replace(());
-                Ok(dropped)
+                None
             }
-            Err(error) => Err((error, Box::new((header, Bytes::from(batch.body))))),
-        }
+            Err(error) => Some((error, Box::new((header, Bytes::from(batch.body))))),
+        };
+        Appended { dropped, unwritten }
     }
 
     /// Keeps a batch in memory that could not be written; it is sent in its turn. The caller

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
+use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
 use aws_sdk_cloudwatchlogs::types::{LogGroup, OutputLogEvent};
@@ -15,7 +16,7 @@ use aws_smithy_types::body::SdkBody;
 use log::{info, warn};
 use tokio::time::Instant;
 
-use super::patience::Patience;
+use super::patience::{self, Patience};
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 
@@ -43,7 +44,7 @@ impl CloudWatchLogs {
     /// Groups that are made, or have no retention, keep events for `retention_days`.
     pub fn new(config: &SdkConfig, retention_days: i32) -> Self {
         Self {
-            client: Client::new(config),
+            client: Client::from_conf(Builder::from(config).timeout_config(patience::short()).build()),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             retention_days,
             looks: Mutex::default(),
@@ -127,9 +128,14 @@ impl CloudWatchLogs {
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
         let SdkError::ServiceError(context) = error else {
+            let slow = if matches!(error, SdkError::TimeoutError(_)) {
+                " or the instance's metadata service gives no credentials in time,"
+            } else {
+                ""
+            };
             let reason = format!(
-                "cannot reach CloudWatch Logs ({act}): {}; if this host has no way to the internet, the VPC needs \
-                 an interface endpoint for com.amazonaws.{}.logs",
+                "cannot reach CloudWatch Logs ({act}): {};{slow} if this host has no way to the internet, the VPC \
+                 needs an interface endpoint for com.amazonaws.{}.logs",
                 DisplayErrorContext(error),
                 self.region
             );
@@ -199,7 +205,11 @@ fn exists<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
 
 impl Sink for CloudWatchLogs {
     async fn put(&self, batch: &Outgoing) -> Result<Receipt, Refusal> {
-        let body = batch.body.clone();
+        // Before and not after: an answer is not to wait for another call.
+        if let Some(group) = self.look_now() {
+            self.limit_retention(&group).await;
+        }
+        let (body, bytes) = (batch.body.clone(), batch.body.len() as u64);
         let began = Instant::now();
         let sent = self
             .client
@@ -208,7 +218,7 @@ impl Sink for CloudWatchLogs {
             .log_stream_name(&batch.destination.stream)
             .set_log_events(Some(Vec::new()))
             .customize()
-            .config_override(self.patience.limit())
+            .config_override(self.patience.limit(bytes))
             // The batch was written as the request's JSON once and for all: sparing the SDK's own
             // encoding saves half of what an event costs. Signing comes after this.
             .mutate_request(move |request| {
@@ -217,14 +227,13 @@ impl Sink for CloudWatchLogs {
             })
             .send()
             .await;
-        self.patience.learn(began.elapsed(), matches!(&sent, Err(SdkError::TimeoutError(_))));
+        match &sent {
+            Ok(_) | Err(SdkError::ServiceError(_)) => self.patience.answered(bytes, began.elapsed()),
+            Err(SdkError::TimeoutError(_)) => self.patience.unanswered(bytes),
+            Err(_) => {}
+        }
         match sent {
-            Ok(answer) => {
-                if let Some(group) = self.look_now() {
-                    self.limit_retention(&group).await;
-                }
-                Ok(receipt(&answer, batch.events))
-            }
+            Ok(answer) => Ok(receipt(&answer, batch.events)),
             Err(error) if error.code() == Some("DataAlreadyAcceptedException") => Ok(Receipt::default()),
             Err(error) => Err(self.classify("PutLogEvents", &error)),
         }
@@ -251,7 +260,7 @@ impl Sink for CloudWatchLogs {
                     self.blind.store(true, Ordering::Relaxed);
                     info!(
                         "this host's role may not read its streams back: a batch whose answer was lost is sent twice; \
-                         allow logs:GetLogEvents to have it looked for first"
+                         allow logs:GetLogEvents and restart the agent to have it looked for first"
                     );
                     return Ok(false);
                 }

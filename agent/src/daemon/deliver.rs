@@ -4,6 +4,7 @@
 
 mod apart;
 
+use std::io;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -38,7 +39,8 @@ struct Delivery<S> {
 enum Outcome {
     Delivered,
     Nothing,
-    Failed(Refusal, Box<Taken>),
+    /// Without batches: they could not be read.
+    Failed(Refusal, Option<Box<Taken>>),
 }
 
 /// Delivers until `closed` (nothing more will be written) and then to the end, or to the deadline.
@@ -96,7 +98,11 @@ pub async fn run<S: Sink>(
 
 impl<S: Sink> Delivery<S> {
     async fn attempt(&self, claim: &Claim) -> anyhow::Result<Outcome> {
-        let Some(taken) = self.take(claim).await? else { return Ok(Outcome::Nothing) };
+        let taken = match self.take(claim).await? {
+            Ok(Some(taken)) => taken,
+            Ok(None) => return Ok(Outcome::Nothing),
+            Err(error) => return Ok(Outcome::Failed(unreadable(&error, claim.pending), None)),
+        };
         if taken.pending == Pending::Doubtful
             && let Some(event) = taken.evidence()
         {
@@ -106,7 +112,7 @@ impl<S: Sink> Delivery<S> {
                     return Ok(Outcome::Delivered);
                 }
                 Ok(false) => {}
-                Err(refusal) => return Ok(Outcome::Failed(still_in_doubt(refusal), Box::new(taken))),
+                Err(refusal) => return Ok(Outcome::Failed(still_in_doubt(refusal), Some(Box::new(taken)))),
             }
         }
         let mut result = self.put(&taken.outgoing).await;
@@ -125,7 +131,7 @@ impl<S: Sink> Delivery<S> {
                 tell_quarantined(self.spool.set_aside(&taken, &reason));
                 Ok(Outcome::Delivered)
             }
-            Err(refusal) => Ok(Outcome::Failed(refusal, Box::new(taken))),
+            Err(refusal) => Ok(Outcome::Failed(refusal, Some(Box::new(taken)))),
         }
     }
 
@@ -138,7 +144,7 @@ impl<S: Sink> Delivery<S> {
         self.sink.put(outgoing).await
     }
 
-    async fn take(&self, claim: &Claim) -> anyhow::Result<Option<Taken>> {
+    async fn take(&self, claim: &Claim) -> anyhow::Result<io::Result<Option<Taken>>> {
         let (spool, claim) = (Arc::clone(&self.spool), claim.clone());
         // Made here: what a helper thread allocates stays with it, a megabyte for each thread.
         let buffer = Vec::with_capacity(claim.bytes);
@@ -165,13 +171,20 @@ impl<S: Sink> Delivery<S> {
             Outcome::Failed(refusal, taken) => (refusal, taken),
         };
         let times = (began.into_std(), now);
-        let tell = pace.failed(destination, claim.pending, &refusal, times, fastrand::f64());
         let doubtful = matches!(refusal, Refusal::Retry { doubtful: true, .. });
+        if !doubtful && claim.pending == Pending::Doubtful {
+            pace.cleared_up(destination);
+        }
+        let pending = if doubtful { claim.pending } else { Pending::Fresh };
+        let tell = pace.failed(destination, pending, &refusal, times, fastrand::f64());
         if doubtful {
             pace.doubt(destination, now);
         }
         // Only now: who sees it given back must see the wait too.
-        self.spool.failed(&taken, doubtful);
+        match taken {
+            Some(taken) => self.spool.failed(&taken, doubtful),
+            None => self.spool.release(destination),
+        }
         if tell {
             warn!(
                 "cannot deliver to {} {}: {}; nothing is lost, {} bytes wait in the spool",
@@ -218,6 +231,16 @@ fn is_to_be_told(told: &Mutex<Option<Instant>>) -> bool {
         *told = Some(now);
     }
     due
+}
+
+fn unreadable(error: &io::Error, pending: Pending) -> Refusal {
+    Refusal::Retry {
+        reason: format!("cannot read the spool: {error}"),
+        after: None,
+        lasting: false,
+        unreachable: false,
+        doubtful: pending == Pending::Doubtful,
+    }
 }
 
 /// Nothing was sent this time: what was in doubt still is.

@@ -117,7 +117,7 @@ impl Logs {
             // Whatever woke us: a busy source of one kind must not keep the others waiting.
             if busy || poll + POLL <= Instant::now() {
                 poll = Instant::now();
-                busy = self.read();
+                busy = self.read(&stop).await?;
             }
             if opened + OPEN_AGAIN <= Instant::now() {
                 opened = Instant::now();
@@ -262,15 +262,23 @@ impl Logs {
     }
 
     /// Reads once from each file. Whether there is more.
-    fn read(&mut self) -> bool {
-        let now = Instant::now().into_std();
+    async fn read(&mut self, stop: &CancellationToken) -> anyhow::Result<bool> {
         let mut busy = false;
         let mut ended = Vec::new();
-        for (id, source) in &mut self.sources {
+        for id in self.sources.keys().cloned().collect::<Vec<_>>() {
+            let Some(source) = self.sources.get_mut(&id) else { continue };
+            let now = Instant::now().into_std();
             let read = source.read(&mut self.buffer, &mut self.settings.finisher, now, &self.counters);
             busy |= read > READ_BYTES / 2;
             if source.removed && read == 0 && !source.is_being_read() && self.pieces.1.is_empty() {
-                ended.push(id.clone());
+                ended.push(id);
+            }
+            // Before the next of many fills memory, too.
+            if read > READ_BYTES / 8 {
+                self.write(stop).await?;
+            }
+            if stop.is_cancelled() {
+                return Ok(false);
             }
         }
         for id in ended {
@@ -281,7 +289,7 @@ impl Logs {
                 error!("the reader of an API log panicked: its container is not followed until a restart");
             }
         }
-        busy
+        Ok(busy)
     }
 
     /// Forgets a container that is gone, when its last batches are taken.
@@ -312,12 +320,11 @@ impl Logs {
 
     /// Writes what is closed into the spool.
     async fn write(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
-        let memory: usize = self.sources.values().filter_map(|s| s.flow.as_ref()).map(Flow::memory).sum();
-        if memory > OPEN_BYTES {
+        let flows =
+            |logs: &Self| logs.sources.values().filter_map(|s| s.flow.as_ref()).map(Flow::memory).sum();
+        while OPEN_BYTES < flows(self) {
             let flows = self.sources.values_mut().filter_map(|source| source.flow.as_mut());
-            if let Some(biggest) = flows.max_by_key(|flow| flow.memory()) {
-                biggest.close();
-            }
+            flows.max_by_key(|flow| flow.memory()).into_iter().for_each(Flow::close);
         }
         let mut closed = Vec::new();
         for (id, source) in &mut self.sources {
@@ -348,20 +355,21 @@ impl Logs {
     async fn settle(&mut self, stop: &CancellationToken) -> anyhow::Result<()> {
         let Some(appending) = self.appending.take() else { return Ok(()) };
         let written = appending.await.context("writing to the spool panicked")?;
-        match written {
-            Ok(dropped) => {
-                if dropped > 0 {
-                    self.counters.dropped_spool_full.add(dropped);
-                    warn!(
-                        "the spool is full: {dropped} of the oldest events were dropped; see spool.max_bytes"
-                    );
-                }
+        if written.dropped > 0 {
+            self.counters.dropped_spool_full.add(written.dropped);
+            warn!(
+                "the spool is full: {} of the oldest events were dropped; see spool.max_bytes",
+                written.dropped
+            );
+        }
+        match written.unwritten {
+            None => {
                 if self.trouble {
                     self.trouble = false;
                     info!("the spool can be written again");
                 }
             }
-            Err((error, held)) => {
+            Some((error, held)) => {
                 if !self.trouble {
                     self.trouble = true;
                     error!(

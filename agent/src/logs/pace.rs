@@ -85,7 +85,8 @@ impl Pace {
         };
         let cap = if lasting { retry::LASTING_CAP } else { retry::CAP };
         let next = began + retry::wait(trouble.attempts, cap, random);
-        trouble.until = Some(next.max(now + after.unwrap_or_default()));
+        let after = after.unwrap_or_default().min(retry::LASTING_CAP);
+        trouble.until = Some(next.max(now + after));
         trouble.unreachable = unreachable;
         let tell =
             (trouble.attempts > 1 || lasting) && trouble.said.is_none_or(|said| said + REMINDER <= now);
@@ -99,6 +100,12 @@ impl Pace {
     pub fn doubt(&mut self, to: &Destination, now: Instant) {
         let trouble = self.troubles.entry((to.clone(), Pending::Doubtful)).or_default();
         trouble.until = trouble.until.max(Some(now + SETTLE));
+        trouble.unreachable = false; // it is to wait, whoever answers
+    }
+
+    /// Nothing of a stream is in doubt any more.
+    pub fn cleared_up(&mut self, to: &Destination) {
+        self.troubles.remove(&(to.clone(), Pending::Doubtful));
     }
 }
 

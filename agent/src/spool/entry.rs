@@ -73,21 +73,48 @@ pub(super) fn write(path: &Path, header: &Header, body: &[u8]) -> io::Result<u64
     Ok((line.len() + body.len()) as u64)
 }
 
-/// Reads a batch, and adds its body to `bodies`; what is wrong with it otherwise, in words.
-pub(super) fn read(path: &Path, bodies: &mut Vec<u8>) -> Result<Header, String> {
+/// Why a file gave no batch.
+#[derive(Debug)]
+pub(super) enum Fault {
+    /// It is damaged, or none of ours; in words.
+    Damaged(String),
+    /// It could not be read this time.
+    Passing(io::Error),
+}
+
+impl From<io::Error> for Fault {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self::Damaged("it is gone".to_owned()),
+            _ => Self::Passing(error),
+        }
+    }
+}
+
+impl std::fmt::Display for Fault {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Damaged(words) => f.write_str(words),
+            Self::Passing(error) => write!(f, "it cannot be read: {error}"),
+        }
+    }
+}
+
+/// Reads a batch, and adds its body to `bodies`.
+pub(super) fn read(path: &Path, bodies: &mut Vec<u8>) -> Result<Header, Fault> {
     let (header, mut rest) = open(path)?;
     let before = bodies.len();
-    let there = rest.get_ref().metadata().map_err(|error| format!("it cannot be read: {error}"))?.len();
+    let there = rest.get_ref().metadata()?.len();
     bodies.reserve(usize::try_from(header.body_bytes.min(there)).unwrap_or_default());
-    let read = rest.read_to_end(bodies).map_err(|error| format!("it cannot be read: {error}"));
+    let read = rest.read_to_end(bodies);
     let body = bodies.get(before..).unwrap_or_default();
     let fault = match read {
-        Err(error) => Some(error),
+        Err(error) => Some(Fault::Passing(error)),
         Ok(_) if body.len() as u64 != header.body_bytes => {
-            Some(format!("its body is {} bytes, not {}", body.len(), header.body_bytes))
+            Some(Fault::Damaged(format!("its body is {} bytes, not {}", body.len(), header.body_bytes)))
         }
         Ok(_) if crc32fast::hash(body) != header.body_crc => {
-            Some("its body is damaged: the checksum does not match".to_owned())
+            Some(Fault::Damaged("its body is damaged: the checksum does not match".to_owned()))
         }
         Ok(_) => None,
     };
@@ -101,7 +128,7 @@ pub(super) fn read(path: &Path, bodies: &mut Vec<u8>) -> Result<Header, String> 
 }
 
 /// Reads what a batch, or a cursor, is.
-pub(super) fn read_header(path: &Path) -> Result<Header, String> {
+pub(super) fn read_header(path: &Path) -> Result<Header, Fault> {
     open(path).map(|(header, _)| header)
 }
 
@@ -122,26 +149,25 @@ pub(super) fn into_cursor(batch: &Path, cursor: &Path, header: &Header) -> io::R
     }
 }
 
-fn open(path: &Path) -> Result<(Header, BufReader<File>), String> {
-    let file = File::open(path).map_err(|error| format!("it cannot be opened: {error}"))?;
-    let mut reader = BufReader::new(file);
+fn open(path: &Path) -> Result<(Header, BufReader<File>), Fault> {
+    let damaged = |words: &str| Fault::Damaged(words.to_owned());
+    let mut reader = BufReader::new(File::open(path)?);
     let mut line = Vec::new();
-    let mut limited = (&mut reader).take(HEADER_LIMIT);
-    limited.read_until(b'\n', &mut line).map_err(|error| format!("it cannot be read: {error}"))?;
+    (&mut reader).take(HEADER_LIMIT).read_until(b'\n', &mut line)?;
     let (crc, json) = line
         .strip_suffix(b"\n")
         .and_then(|line| line.split_at_checked(9))
-        .ok_or_else(|| "its header is cut off".to_owned())?;
+        .ok_or_else(|| damaged("its header is cut off"))?;
     let crc = std::str::from_utf8(crc).ok().and_then(|crc| u32::from_str_radix(crc.trim_end(), 16).ok());
     if crc != Some(crc32fast::hash(json)) {
-        return Err("its header is damaged: the checksum does not match".to_owned());
+        return Err(damaged("its header is damaged: the checksum does not match"));
     }
-    let header: Header =
-        serde_json::from_slice(json).map_err(|error| format!("its header is of another version: {error}"))?;
+    let header: Header = serde_json::from_slice(json)
+        .map_err(|error| Fault::Damaged(format!("its header is of another version: {error}")))?;
     // The container's id names a file, and the next batch has the next number.
     let named = !header.container.is_empty() && header.container.bytes().all(|b| b.is_ascii_alphanumeric());
     if !named || i64::try_from(header.number).is_err() {
-        return Err("its header holds what no agent writes".to_owned());
+        return Err(damaged("its header holds what no agent writes"));
     }
     Ok((header, reader))
 }

@@ -2,7 +2,7 @@
 //! outcome is known. What a killed agent left here may have arrived.
 //!
 //! ```text
-//! spool/flights/00000000000000000042     the numbers of the batches, one a line; the first is its name
+//! spool/flights/00000000000000000042     the numbers of the batches, one a line
 //! ```
 //! The files are not synced: they outlive the agent, and need not outlive the machine.
 
@@ -19,19 +19,11 @@ fn path(spool: &Path, flight: u64) -> PathBuf {
     spool.join(DIRECTORY).join(number_name(flight))
 }
 
-/// Writes down that these batches leave together. Gives the flight's number, or 0 without any.
-/// Where it cannot be written (a full disk), a kill during the call has them sent again.
-pub(super) fn begin(spool: &Path, numbers: impl Iterator<Item = u64>) -> u64 {
-    let (mut flight, mut text) = (0, String::new());
-    for number in numbers {
-        flight = if flight == 0 { number } else { flight };
-        text.push_str(&number_name(number));
-        text.push('\n');
-    }
-    if flight > 0 {
-        drop(fs::write(path(spool, flight), text));
-    }
-    flight
+/// Writes down that these batches leave together, as this flight. Where it cannot be written (a full
+/// disk), a kill during the call has them sent again.
+pub(super) fn begin(spool: &Path, flight: u64, numbers: impl Iterator<Item = u64>) {
+    let text: String = numbers.map(|number| format!("{number}\n")).collect();
+    drop(fs::write(path(spool, flight), text));
 }
 
 /// The outcome is known.

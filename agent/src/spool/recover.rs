@@ -1,9 +1,11 @@
 //! What an earlier run left in the spool: cursors, batches, and files that are neither.
 
+use std::collections::{HashMap, HashSet};
 use std::fs;
 use std::io;
 use std::path::Path;
 
+use super::entry::Fault;
 use super::state::State;
 use super::{PARTS, Recovered, entry, flight, number_name, quarantine};
 
@@ -15,17 +17,18 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
         let header = if file.file_type()?.is_file() {
             entry::read_header(&file.path())
         } else {
-            Err("it is no file".to_owned()) // opening a pipe would wait for ever
+            Err(Fault::Damaged("it is no file".to_owned())) // opening a pipe would wait for ever
         };
         match header {
             Ok(header) => {
                 state.newest = state.newest.max(header.number);
                 let standing = state.standing(&header.container);
-                (standing.delivered, standing.last_ms) = (Some(header.number), Some(header.last_ms));
+                standing.delivered = Some(header.number);
+                standing.last_ms = Some(header.last_ms).max(header.after_ms);
                 recovered.cursors.insert(header.container, header.cursor);
             }
             Err(reason) => {
-                recovered.quarantined.push(quarantine(directory, &file.path(), &reason));
+                recovered.quarantined.push(quarantine(directory, &file.path(), &reason.to_string()));
             }
         }
     }
@@ -51,7 +54,7 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
         }
         let header = match number {
             Some(_) if is_file => entry::read_header(&path),
-            _ => Err("it is not a batch of this agent".to_owned()),
+            _ => Err(Fault::Damaged("it is not a batch of this agent".to_owned())),
         };
         match header {
             Ok(header) if Some(header.number) != number => {
@@ -66,19 +69,23 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
                 recovered.batches += 1;
                 state.enqueue(&header, bytes, None);
             }
-            Err(reason) => recovered.quarantined.push(quarantine(directory, &path, &reason)),
+            Err(reason) => recovered.quarantined.push(quarantine(directory, &path, &reason.to_string())),
         }
     }
-    for (number, batches) in flight::left(directory)? {
-        let waiting = state.queues.values_mut().flat_map(|queue| &mut queue.entries);
-        let mut some = false;
-        for entry in waiting.filter(|entry| batches.contains(&entry.number)) {
-            entry.doubt = number;
-            some = true;
-        }
-        if !some {
-            flight::end(directory, number);
-        }
+    let mut flights = HashMap::new();
+    for (flight, batches) in flight::left(directory)? {
+        state.flights = state.flights.max(flight);
+        // A number that stands there must not go to another batch.
+        state.newest = batches.iter().copied().fold(state.newest, u64::max);
+        flights.extend(batches.into_iter().map(|batch| (batch, flight)));
+    }
+    let mut doubtful = HashSet::new();
+    for entry in state.queues.values_mut().flat_map(|queue| &mut queue.entries) {
+        entry.doubt = flights.get(&entry.number).copied().unwrap_or_default();
+        doubtful.insert(entry.doubt);
+    }
+    for flight in flights.into_values().filter(|flight| !doubtful.contains(flight)) {
+        flight::end(directory, flight);
     }
     let newest = state.newest;
     state.queues.values_mut().for_each(|queue| queue.live_after = newest);

@@ -17,38 +17,43 @@ impl Spool {
     pub(super) fn make_room(&self, bytes: u64) -> u64 {
         let mut dropped = 0;
         while self.bytes() + bytes > self.max_bytes {
-            let Some((number, destination)) = self.oldest() else { break };
-            if let Ok(header) = entry::read_header(&self.path(number)) {
-                dropped += header.events;
-                if !self.replace_by_marker(&destination, &header, number) {
+            let Some((number, events, destination)) = self.oldest() else { break };
+            let header = entry::read_header(&self.path(number));
+            let passing = matches!(header, Err(entry::Fault::Passing(_)));
+            if !passing {
+                dropped += events;
+                let replaced =
+                    header.is_ok_and(|header| self.replace_by_marker(&destination, &header, number));
+                if !replaced {
                     self.remove(&destination, number);
                 }
-            } else {
-                self.remove(&destination, number);
             }
             if let Some(queue) = self.state().queues.get_mut(&destination) {
                 queue.replacing = false;
             }
             self.state().remove_if_empty(&destination);
             self.changed.send_replace(());
+            if passing {
+                break; // it is over the limit for as long as the disk gives no answer
+            }
         }
         dropped
     }
 
     /// The oldest batch of all that is neither in flight nor a marker already. Its stream gives
     /// out no batch until it is replaced.
-    fn oldest(&self) -> Option<(u64, Destination)> {
+    fn oldest(&self) -> Option<(u64, u64, Destination)> {
         let mut state = self.state();
         let oldest = |(destination, queue): (&Destination, &Queue)| {
             let entry = queue
                 .entries
                 .iter()
                 .find(|entry| !entry.in_flight && !entry.marker && entry.unwritten.is_none())?;
-            Some((entry.number, destination.clone()))
+            Some((entry.number, u64::from(entry.events), destination.clone()))
         };
-        let (number, destination) = state.queues.iter().filter_map(oldest).min()?;
+        let (number, events, destination) = state.queues.iter().filter_map(oldest).min()?;
         state.queues.get_mut(&destination)?.replacing = true;
-        Some((number, destination))
+        Some((number, events, destination))
     }
 
     fn replace_by_marker(&self, destination: &Destination, gap: &Header, number: u64) -> bool {

@@ -16,9 +16,11 @@ use crate::logs::pace::Pending;
 
 /// Batches that go out in one call, at most: what is known of each takes memory meanwhile.
 const RUN: usize = 500;
+/// Calls of one stream in doubt, before new ones wait until some of these are cleared up.
+const FLIGHTS: usize = 4;
 /// So many milliseconds of its end a batch may share with one that was delivered before it and is gone:
-/// lines of two pipes, or of two processors, are that little out of order.
-const OVERTAKEN_MS: u32 = 10;
+/// lines of two pipes are out of order by as long as a stack trace is held.
+const OVERTAKEN_MS: u32 = 1000;
 
 /// A batch that could not be written, and is kept in memory: the disk is full.
 pub(super) type Unwritten = Option<Box<(Header, Bytes)>>;
@@ -34,6 +36,8 @@ pub(super) struct State {
     pub(super) containers: HashMap<Arc<str>, Standing>,
     /// Counts the claims: whose turn was longest ago comes next.
     claims: u64,
+    /// The number of the newest flight.
+    pub(super) flights: u64,
 }
 
 /// How a container stands in the spool.
@@ -63,6 +67,7 @@ pub(super) struct Queue {
     /// What is newer came while nothing was in the way: it shares the pace with the backlog before.
     pub(super) live_after: u64,
     live_is_next: bool,
+    doubtful_was_last: bool,
     claimed: u64,
 }
 
@@ -109,11 +114,13 @@ impl State {
         standing.gone = false;
         let shared = standing.last_ms.map_or(0, |last_ms| last_ms - header.first_ms + 1);
         let shared = u32::try_from(shared.max(0)).unwrap_or(u32::MAX);
-        standing.last_ms = standing.last_ms.max(Some(header.last_ms));
+        standing.last_ms = standing.last_ms.max(Some(header.last_ms)).max(header.after_ms);
         // What has overtaken it is not here to be asked.
         let overtaken = standing.delivered.is_some_and(|newest| newest > header.number);
         self.bytes += on_disk(bytes);
-        let queue = self.queues.entry(header.destination.clone()).or_default();
+        let claimed = self.claims; // it is not its turn before all others
+        let new = || Queue { claimed, ..Queue::default() };
+        let queue = self.queues.entry(header.destination.clone()).or_insert_with(new);
         if shared > 0 {
             for entry in queue.entries.iter_mut().filter(|entry| Arc::ptr_eq(&entry.container, &container)) {
                 entry.shared_ms = entry.shared_ms.max(shared);
@@ -179,7 +186,7 @@ impl State {
             if queue.in_flight || queue.replacing {
                 continue;
             }
-            let pending = [Pending::Doubtful, Pending::Fresh].into_iter().find_map(|pending| {
+            let pending = queue.order().into_iter().find_map(|pending| {
                 Some((queue.first(pending)?.number, pending)).filter(|_| wanted(to, pending))
             });
             if let Some((number, pending)) = pending
@@ -193,11 +200,35 @@ impl State {
         self.claims += 1;
         let queue = self.queues.get_mut(&destination)?;
         (queue.in_flight, queue.claimed) = (true, self.claims);
+        queue.doubtful_was_last = pending == Pending::Doubtful;
         Some((destination, pending))
     }
 }
 
 impl Queue {
+    /// What of it may go out, the first choice first: what is in doubt and the rest take turns. With
+    /// much in doubt while calls fail, nothing more is to get there.
+    fn order(&self) -> Vec<Pending> {
+        if self.failing && self.flights_in_doubt() >= FLIGHTS {
+            return vec![Pending::Doubtful];
+        }
+        let mut order = vec![Pending::Doubtful, Pending::Fresh];
+        if self.doubtful_was_last {
+            order.reverse();
+        }
+        order
+    }
+
+    fn flights_in_doubt(&self) -> usize {
+        let mut last = 0;
+        let starts = self.entries.iter().filter(|entry| {
+            let begins = entry.doubt > 0 && entry.doubt != last;
+            last = entry.doubt;
+            begins
+        });
+        starts.take(FLIGHTS).count()
+    }
+
     fn first(&self, pending: Pending) -> Option<&Queued> {
         self.entries.iter().find(|entry| entry.is(pending))
     }

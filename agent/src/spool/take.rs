@@ -9,6 +9,7 @@ use std::path::PathBuf;
 
 use bytes::Bytes;
 
+use super::entry::Fault;
 use super::state::Unwritten;
 use super::{Header, Spool, entry, flight, number_name, quarantine};
 use crate::logs::batch::{BATCH_SPAN_MS, Stored, events, join};
@@ -45,7 +46,15 @@ pub struct Taken {
 impl Taken {
     /// The newest event of a time that no other batch has events of: where it is, all the others are,
     /// for the service takes a batch as a whole.
+    /// Where several containers share a stream, there is no such time.
     pub fn evidence(&self) -> Option<Stored> {
+        let own = |header: &Header| {
+            let id = header.container.get(..12).unwrap_or(&header.container);
+            header.destination.stream.contains(id)
+        };
+        if !self.headers.iter().all(own) {
+            return None;
+        }
         let after_ms = self.headers.first().and_then(|header| header.after_ms).unwrap_or(i64::MIN);
         let until_ms = self.headers.last()?.last_ms - i64::from(self.shared_ms);
         let own = |event: &Stored| after_ms < event.time_ms && event.time_ms <= until_ms;
@@ -69,16 +78,20 @@ impl Spool {
         Some(Claim { bytes: bytes.sum(), destination, pending })
     }
 
-    /// Reads what was claimed into `bodies`. What cannot be read is set aside and told in
+    /// Reads what was claimed into `bodies`. What is damaged is set aside and told in
     /// `quarantined`; with nothing left, the claim ends. Blocks on the disk.
+    ///
+    /// # Errors
+    /// The disk, or a lack of descriptors; everything is as it was, and [`Spool::release`] ends the claim.
     pub fn take(
         &self,
         claim: &Claim,
         mut bodies: Vec<u8>,
         quarantined: &mut Vec<(PathBuf, String)>,
-    ) -> Option<Taken> {
+    ) -> io::Result<Option<Taken>> {
         bodies.clear();
         let mut headers: Vec<Header> = Vec::new();
+        let mut passing = None;
         for (number, unwritten) in self.claimed(&claim.destination) {
             if let Some((header, body)) = unwritten.map(|held| *held) {
                 headers.push(header);
@@ -98,7 +111,11 @@ impl Spool {
                     bodies.truncate(at);
                     break;
                 }
-                Err(reason) => {
+                Err(Fault::Passing(error)) => {
+                    passing = Some(error);
+                    break;
+                }
+                Err(Fault::Damaged(reason)) => {
                     self.forget(&claim.destination, number);
                     quarantined.push(quarantine(&self.directory, &self.path(number), &reason));
                 }
@@ -106,17 +123,22 @@ impl Spool {
         }
         self.unclaim_behind(&claim.destination, headers.last().map(|header| header.number));
         if headers.is_empty() {
-            self.release(&claim.destination);
-            return None;
+            return match passing {
+                Some(error) => Err(error),
+                None => {
+                    self.release(&claim.destination);
+                    Ok(None)
+                }
+            };
         }
         let flight = match claim.pending {
-            Pending::Fresh => flight::begin(&self.directory, headers.iter().map(|header| header.number)),
+            Pending::Fresh => self.take_off(headers.iter().map(|header| header.number)),
             Pending::Doubtful => self.doubt_of(&claim.destination),
         };
         let shared_ms = self.shared_by(&claim.destination);
         let events = headers.iter().map(|header| usize::try_from(header.events).unwrap_or_default()).sum();
         let outgoing = Outgoing { destination: claim.destination.clone(), body: Bytes::from(bodies), events };
-        Some(Taken { headers, outgoing, pending: claim.pending, flight, shared_ms })
+        Ok(Some(Taken { headers, outgoing, pending: claim.pending, flight, shared_ms }))
     }
 
     /// The batches have arrived: the last of each container becomes its cursor.
@@ -132,7 +154,11 @@ impl Spool {
             let moved = if last && self.state().moves_on(header) {
                 entry::into_cursor(&path, &self.cursor(&header.container), header)
             } else {
-                fs::remove_file(path)
+                // What was in memory only has no file.
+                fs::remove_file(path).or_else(|error| match error.kind() {
+                    io::ErrorKind::NotFound => Ok(()),
+                    _ => Err(error),
+                })
             };
             result = result.and(moved);
             self.forget(&header.destination, header.number);
@@ -180,6 +206,22 @@ impl Spool {
         super::quarantine::put(&self.directory, &format!("{}-event", number_name(number)), body, reason)
     }
 
+    fn take_off(&self, numbers: impl Iterator<Item = u64>) -> u64 {
+        let flight = {
+            let mut state = self.state();
+            state.flights += 1;
+            state.flights
+        };
+        flight::begin(&self.directory, flight, numbers);
+        flight
+    }
+
+    /// From now on the batches go out otherwise than in one call, and one event proves nothing of the
+    /// others: after a kill, all of them are sent again.
+    pub fn part(&self, taken: &Taken) {
+        flight::end(&self.directory, taken.flight);
+    }
+
     fn claimed(&self, destination: &Destination) -> Vec<(u64, Unwritten)> {
         let state = self.state();
         let entries = state.queues.get(destination).into_iter().flat_map(|queue| &queue.entries);
@@ -216,8 +258,8 @@ impl Spool {
         self.release(&taken.outgoing.destination);
     }
 
-    /// Ends a claim.
-    fn release(&self, destination: &Destination) {
+    /// Ends a claim of which nothing was taken.
+    pub fn release(&self, destination: &Destination) {
         let mut state = self.state();
         if let Some(queue) = state.queues.get_mut(destination) {
             queue.in_flight = false;

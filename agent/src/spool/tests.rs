@@ -30,9 +30,16 @@ fn cursor(time_ns: i64) -> Cursor {
 fn take(spool: &Spool, stream: &str) -> Option<Taken> {
     let mut quarantined = Vec::new();
     let claimed = spool.claim(ours(stream))?;
-    let taken = spool.take(&claimed, Vec::new(), &mut quarantined);
+    let taken = spool.take(&claimed, Vec::new(), &mut quarantined).unwrap();
     assert_eq!(quarantined, []);
     taken
+}
+
+/// Gives how many events were given up.
+fn append(spool: &Spool, container: &str, cursor: &Cursor, batch: Finished) -> u64 {
+    let appended = spool.append(container, cursor, batch);
+    assert!(appended.unwritten.is_none());
+    appended.dropped
 }
 
 fn messages(taken: &Taken) -> Vec<String> {
@@ -55,12 +62,12 @@ fn batch_at(stream: &str, from_ms: i64, events: usize, message: &str) -> Finishe
 fn batches_of_a_stream_leave_together_in_order_and_survive_a_restart() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    spool.append("c1", &cursor(1), batch("a", &["1"])).unwrap();
-    spool.append("c2", &cursor(2), batch("b", &["2"])).unwrap();
-    spool.append("c1", &cursor(3), batch("a", &["3"])).unwrap();
+    append(&spool, "c1", &cursor(1), batch("a", &["1"]));
+    append(&spool, "c2", &cursor(2), batch("b", &["2"]));
+    append(&spool, "c1", &cursor(3), batch("a", &["3"]));
     let first = take(&spool, "a").unwrap();
     assert_eq!((messages(&first), first.outgoing.events), (vec!["1".to_owned(), "3".to_owned()], 2));
-    spool.append("c1", &cursor(4), batch("a", &["4"])).unwrap();
+    append(&spool, "c1", &cursor(4), batch("a", &["4"]));
     assert!(take(&spool, "a").is_none(), "one call at a time");
     let other = take(&spool, "b").unwrap();
     assert_eq!(messages(&other), ["2"]);
@@ -101,7 +108,7 @@ fn a_call_keeps_the_limits_whatever_waits() {
         let time_ms = 1_769_456_710_000 + i64::try_from(n).unwrap() * day / 20;
         let time_ms = if n == 30 { time_ms - day } else { time_ms }; // the clock was set back
         let (events, message) = if n < 15 { (150, long.as_str()) } else { (4_000, "short") };
-        spool.append("c", &cursor(1), batch_at("a", time_ms, events, message)).unwrap();
+        append(&spool, "c", &cursor(1), batch_at("a", time_ms, events, message));
     }
     let mut seen = Vec::new();
     while let Some(taken) = take(&spool, "a") {
@@ -123,12 +130,12 @@ fn after_a_failure_lines_of_now_and_the_backlog_take_turns() {
     let (spool, _) = Spool::open(directory.path(), 64 << 20).unwrap();
     let big = || batch_at("a", 1_769_456_710_000, 1000, &"x".repeat(1000));
     for _ in 0..4 {
-        spool.append("c", &cursor(1), big()).unwrap();
+        append(&spool, "c", &cursor(1), big());
     }
     let taken = take(&spool, "a").unwrap();
     spool.failed(&taken, false);
     for time in 11..=12 {
-        spool.append("c", &cursor(time), batch("a", &["now"])).unwrap();
+        append(&spool, "c", &cursor(time), batch("a", &["now"]));
     }
     let mut order = Vec::new();
     for _ in 0..3 {
@@ -148,12 +155,12 @@ fn every_stream_has_its_turn() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), 64 << 20).unwrap();
     for _ in 0..3 {
-        spool.append("c", &cursor(1), batch_at("a", 1_769_456_710_000, 1000, &"x".repeat(1000))).unwrap();
+        append(&spool, "c", &cursor(1), batch_at("a", 1_769_456_710_000, 1000, &"x".repeat(1000)));
     }
-    spool.append("d", &cursor(1), batch("b", &["1"])).unwrap();
+    append(&spool, "d", &cursor(1), batch("b", &["1"]));
     let mut order = Vec::new();
     while let Some(claim) = spool.claim(|_, _| true) {
-        let taken = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap();
+        let taken = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap().unwrap();
         order.push(claim.destination.stream);
         spool.delivered(&taken).unwrap();
     }
@@ -165,20 +172,20 @@ fn what_was_on_its_way_at_a_crash_is_in_doubt_and_nothing_else() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     for time in 1..=2 {
-        spool.append("c", &cursor(time), batch_at("a", time * 10, 2, &time.to_string())).unwrap();
+        append(&spool, "c", &cursor(time), batch_at("a/c", time * 10, 2, &time.to_string()));
     }
-    let taken = take(&spool, "a").unwrap();
+    let taken = take(&spool, "a/c").unwrap();
     assert_eq!(taken.pending, Pending::Fresh);
-    spool.append("c", &cursor(3), batch_at("a", 30, 2, "3")).unwrap();
+    append(&spool, "c", &cursor(3), batch_at("a/c", 30, 2, "3"));
     drop(spool);
 
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    assert_eq!(spool.in_doubt(), [destination("a")]);
+    assert_eq!(spool.in_doubt(), [destination("a/c")]);
     let claim = spool.claim(|_, pending| pending == Pending::Fresh).unwrap();
-    let fresh = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap();
+    let fresh = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap().unwrap();
     assert_eq!(messages(&fresh), ["3", "3"], "it waits for nobody");
     spool.delivered(&fresh).unwrap();
-    let doubtful = take(&spool, "a").unwrap();
+    let doubtful = take(&spool, "a/c").unwrap();
     assert_eq!((doubtful.pending, messages(&doubtful).concat()), (Pending::Doubtful, "1122".to_owned()));
     assert_eq!(doubtful.evidence().unwrap().time_ms, 21);
     spool.failed(&doubtful, true);
@@ -186,13 +193,13 @@ fn what_was_on_its_way_at_a_crash_is_in_doubt_and_nothing_else() {
 
     let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
     assert_eq!(recovered.cursors["c"], cursor(3));
-    let doubtful = take(&spool, "a").unwrap();
+    let doubtful = take(&spool, "a/c").unwrap();
     assert_eq!(doubtful.pending, Pending::Doubtful);
     spool.failed(&doubtful, false);
-    assert_eq!(take(&spool, "a").unwrap().pending, Pending::Fresh, "it certainly did not arrive");
+    assert_eq!(take(&spool, "a/c").unwrap().pending, Pending::Fresh, "it certainly did not arrive");
     drop(spool);
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    let taken = take(&spool, "a").unwrap();
+    let taken = take(&spool, "a/c").unwrap();
     spool.delivered(&taken).unwrap();
     assert!(spool.is_empty());
     drop(spool);
@@ -205,18 +212,18 @@ fn an_event_of_a_millisecond_that_a_later_batch_has_too_proves_nothing() {
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     // Milliseconds 10 to 30, 30 to 50, and 52 on.
     for (from, events) in [(10, 21), (30, 21), (52, 9)] {
-        spool.append("c", &cursor(from), batch_at("a", from, events, "tick")).unwrap();
+        append(&spool, "c", &cursor(from), batch_at("a/c", from, events, "tick"));
     }
     let evidence = |spool: &Spool| {
         let claim = spool.claim(|_, _| true).unwrap();
-        let taken = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap();
+        let taken = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap().unwrap();
         let evidence = taken.evidence().map(|event| event.time_ms);
         (taken, evidence)
     };
     let (first, newest) = evidence(&spool);
     assert_eq!((first.headers.len(), newest), (3, Some(60)), "those inside a call prove each other");
     spool.failed(&first, false);
-    spool.append("c", &cursor(4), batch_at("a", 58, 1, "tick")).unwrap();
+    append(&spool, "c", &cursor(4), batch_at("a/c", 58, 1, "tick"));
     let (mut sizes, mut newest) = (Vec::new(), Vec::new());
     for _ in 0..2 {
         let (taken, evidence) = evidence(&spool);
@@ -232,16 +239,16 @@ fn an_event_of_a_millisecond_that_an_earlier_batch_has_too_proves_nothing() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     for time_ms in [5, 5, 4] {
-        spool.append("c", &cursor(1), batch_at("a", time_ms, 1, "tick")).unwrap();
-        let taken = take(&spool, "a").unwrap();
+        append(&spool, "c", &cursor(1), batch_at("a/c", time_ms, 1, "tick"));
+        let taken = take(&spool, "a/c").unwrap();
         assert_eq!(taken.evidence().is_some(), taken.headers[0].number == 1);
         spool.delivered(&taken).unwrap();
     }
     drop(spool);
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     for (time_ms, evident) in [(4, false), (6, true)] {
-        spool.append("c", &cursor(1), batch_at("a", time_ms, 1, "tick")).unwrap();
-        let taken = take(&spool, "a").unwrap();
+        append(&spool, "c", &cursor(1), batch_at("a/c", time_ms, 1, "tick"));
+        let taken = take(&spool, "a/c").unwrap();
         assert_eq!(taken.evidence().is_some(), evident, "{time_ms}");
         spool.delivered(&taken).unwrap();
     }
@@ -251,8 +258,8 @@ fn an_event_of_a_millisecond_that_an_earlier_batch_has_too_proves_nothing() {
 fn a_late_receipt_does_not_set_a_cursor_back() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    spool.append("c", &cursor(1), batch("old name", &["1"])).unwrap();
-    spool.append("c", &cursor(2), batch("new name", &["2"])).unwrap();
+    append(&spool, "c", &cursor(1), batch("old name", &["1"]));
+    append(&spool, "c", &cursor(2), batch("new name", &["2"]));
     let (old, new) = (take(&spool, "old name").unwrap(), take(&spool, "new name").unwrap());
     spool.delivered(&new).unwrap();
     drop(spool);
@@ -272,7 +279,7 @@ fn damaged_and_foreign_files_are_set_aside_and_the_rest_goes_on() {
     let path = |number: u64| directory.path().join(number_name(number));
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     for time in 1..=4 {
-        spool.append("c", &cursor(time), batch("a", &["message"])).unwrap();
+        append(&spool, "c", &cursor(time), batch("a", &["message"]));
     }
     drop(spool);
     let flip = |number, at: usize| {
@@ -292,7 +299,7 @@ fn damaged_and_foreign_files_are_set_aside_and_the_rest_goes_on() {
     assert_eq!(recovered.batches, 2, "the damage to a body shows when it is read");
     let mut quarantined = Vec::new();
     let claim = spool.claim(ours("a")).unwrap();
-    let taken = spool.take(&claim, Vec::new(), &mut quarantined).unwrap();
+    let taken = spool.take(&claim, Vec::new(), &mut quarantined).unwrap().unwrap();
     assert_eq!(taken.headers[0].number, 4);
     reasons.extend(quarantined.into_iter().map(|(_, reason)| reason));
     assert_eq!(
@@ -316,7 +323,7 @@ fn a_full_spool_gives_up_the_oldest_and_says_so_in_the_stream() {
     let long = "x".repeat(4000);
     let mut dropped = 0;
     for time in 0..10 {
-        dropped += spool.append("c", &cursor(time), batch("a", &[&long, "short"])).unwrap();
+        dropped += append(&spool, "c", &cursor(time), batch("a", &[&long, "short"]));
     }
     assert_eq!(dropped, 2 * 6);
     assert!(spool.bytes() <= 40_960, "{}", spool.bytes());
@@ -343,7 +350,7 @@ fn a_batch_that_cannot_be_written_is_sent_from_memory() {
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     // A directory in the way of the next file stands for a full disk.
     fs::create_dir(directory.path().join("00000000000000000001.unfinished")).unwrap();
-    let (_, held) = spool.append("c", &cursor(7), batch("a", &["1"])).unwrap_err();
+    let (_, held) = spool.append("c", &cursor(7), batch("a", &["1"])).unwritten.unwrap();
     let (header, body) = *held;
     spool.keep(&header, body);
     assert_eq!(spool.unwritten(), 1);
@@ -370,21 +377,24 @@ fn a_cursor_never_passes_a_batch_that_is_in_memory_only() {
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
     let in_the_way = directory.path().join("00000000000000000001.unfinished");
     fs::create_dir(&in_the_way).unwrap();
-    let (_, held) = spool.append("c", &cursor(1), batch("a", &["big"])).unwrap_err();
+    let (_, held) = spool.append("c", &cursor(1), batch("a", &["big"])).unwritten.unwrap();
     spool.keep(&held.0, held.1.clone());
     fs::remove_dir(in_the_way).unwrap();
-    assert!(spool.append("c", &cursor(2), batch("a", &["small"])).is_err(), "it would be lost in a crash");
-    spool.append("other", &cursor(3), batch("b", &["other"])).unwrap();
+    assert!(
+        spool.append("c", &cursor(2), batch("a", &["small"])).unwritten.is_some(),
+        "it would be lost in a crash"
+    );
+    append(&spool, "other", &cursor(3), batch("b", &["other"]));
     spool.delivered(&take(&spool, "a").unwrap()).unwrap();
-    spool.append("c", &cursor(2), batch("a", &["small"])).unwrap();
+    append(&spool, "c", &cursor(2), batch("a", &["small"]));
 }
 
 #[test]
 fn what_is_set_aside_moves_the_cursor_on_and_never_back() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    spool.append("c", &cursor(1), batch("old name", &["1"])).unwrap();
-    spool.append("c", &cursor(2), batch("new name", &["2"])).unwrap();
+    append(&spool, "c", &cursor(1), batch("old name", &["1"]));
+    append(&spool, "c", &cursor(2), batch("new name", &["2"]));
     let (old, new) = (take(&spool, "old name").unwrap(), take(&spool, "new name").unwrap());
     spool.delivered(&new).unwrap();
     spool.set_aside(&old, "no");
@@ -397,7 +407,7 @@ fn what_is_set_aside_moves_the_cursor_on_and_never_back() {
 fn a_container_that_is_gone_leaves_nothing_behind() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    spool.append("c", &cursor(1), batch("a", &["1"])).unwrap();
+    append(&spool, "c", &cursor(1), batch("a", &["1"]));
     let taken = take(&spool, "a").unwrap();
     spool.retire("c");
     spool.delivered(&taken).unwrap();
@@ -417,7 +427,7 @@ fn other_users_cannot_look_inside() {
 fn a_small_batch_takes_a_whole_block() {
     let directory = TempDir::new().unwrap();
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    spool.append("c", &cursor(1), batch("a", &["1"])).unwrap();
+    append(&spool, "c", &cursor(1), batch("a", &["1"]));
     assert_eq!(spool.bytes(), 4096);
     assert!(size_of::<state::Queued>() <= 56, "an hour of outage is thousands of them");
 }
@@ -428,7 +438,7 @@ fn whatever_lies_in_the_directory_the_spool_opens() {
     let directory = TempDir::new().unwrap();
     let path = |name: &str| directory.path().join(name);
     let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
-    spool.append("c", &cursor(1), batch("a", &["1"])).unwrap();
+    append(&spool, "c", &cursor(1), batch("a", &["1"]));
     drop(spool);
     let good = path(&number_name(1));
     fs::copy(&good, path(&number_name(8))).unwrap();
@@ -447,12 +457,82 @@ fn whatever_lies_in_the_directory_the_spool_opens() {
     let (spool, recovered) = Spool::open(directory.path(), ROOM).unwrap();
     assert_eq!((recovered.batches, recovered.quarantined.len()), (2, 8), "{:?}", recovered.quarantined);
     assert!(recovered.quarantined.iter().all(|(at, _)| at.starts_with(path("quarantine"))));
-    spool.append("c", &cursor(2), batch("a", &["2"])).unwrap();
+    append(&spool, "c", &cursor(2), batch("a", &["2"]));
     let mut arrived = Vec::new();
     while let Some(claim) = spool.claim(ours("a")) {
-        let Some(taken) = spool.take(&claim, Vec::new(), &mut Vec::new()) else { break };
+        let Some(taken) = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap() else { break };
         arrived.extend(messages(&taken));
         spool.delivered(&taken).unwrap();
     }
     assert_eq!(arrived, ["1", "2"]);
+}
+
+#[test]
+fn what_is_in_doubt_and_the_rest_take_turns_and_doubts_do_not_pile_up() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    // The service answers none of ten calls.
+    for n in 1..=10 {
+        append(&spool, "c", &cursor(n), batch_at("a/c", n * 10, 1, "1"));
+        let taken = take(&spool, "a/c").unwrap();
+        spool.failed(&taken, true);
+    }
+    let doubts = fs::read_dir(directory.path().join("flights")).unwrap().count();
+    assert!(doubts <= 4, "{doubts} calls in doubt");
+    let mut order = Vec::new();
+    while let Some(taken) = take(&spool, "a/c") {
+        order.push(taken.pending);
+        spool.delivered(&taken).unwrap();
+        append(&spool, "c", &cursor(20), batch_at("a/c", 200, 1, "now"));
+        if order.len() == 6 {
+            break;
+        }
+    }
+    assert!(order.windows(3).all(|turns| turns.contains(&Pending::Fresh)), "{order:?}");
+}
+
+#[test]
+fn where_containers_share_a_stream_nothing_proves_anything() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    append(&spool, "0123456789abcdef", &cursor(1), batch_at("host/web/0123456789ab", 1, 2, "1"));
+    append(&spool, "0123456789abcdef", &cursor(2), batch_at("host/web", 10, 2, "1"));
+    assert!(take(&spool, "host/web/0123456789ab").unwrap().evidence().is_some());
+    assert_eq!(take(&spool, "host/web").unwrap().evidence(), None);
+}
+
+#[test]
+fn a_batch_that_cannot_be_read_this_time_stays() {
+    let directory = TempDir::new().unwrap();
+    let path = directory.path().join(number_name(1));
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    append(&spool, "c", &cursor(1), batch("a", &["1"]));
+    let aside = directory.path().join("aside");
+    fs::rename(&path, &aside).unwrap();
+    // Opening a directory works, reading it does not: as on a disk that fails.
+    fs::create_dir(&path).unwrap();
+    let claim = spool.claim(ours("a")).unwrap();
+    assert!(spool.take(&claim, Vec::new(), &mut Vec::new()).is_err());
+    spool.release(&claim.destination);
+    fs::remove_dir(&path).unwrap();
+    fs::rename(&aside, &path).unwrap();
+    let taken = take(&spool, "a").unwrap();
+    assert_eq!(messages(&taken), ["1"]);
+    spool.delivered(&taken).unwrap();
+    assert!(spool.is_empty());
+}
+
+#[test]
+fn the_newest_time_of_a_container_is_known_after_a_restart_though_the_clock_went_back() {
+    let directory = TempDir::new().unwrap();
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    for time_ms in [5000, 3000] {
+        append(&spool, "c", &cursor(1), batch_at("a/c", time_ms, 1, "tick"));
+        let taken = take(&spool, "a/c").unwrap();
+        spool.delivered(&taken).unwrap();
+    }
+    drop(spool);
+    let (spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    append(&spool, "c", &cursor(1), batch_at("a/c", 5000, 1, "tick"));
+    assert_eq!(take(&spool, "a/c").unwrap().evidence(), None);
 }

@@ -87,7 +87,7 @@ fn deliver(spool: &Spool) -> Vec<String> {
     let mut quarantined = Vec::new();
     for _ in 0..100 {
         let Some(claim) = spool.claim(|_, _| true) else { return bodies };
-        let Some(taken) = spool.take(&claim, Vec::new(), &mut quarantined) else { continue };
+        let Some(taken) = spool.take(&claim, Vec::new(), &mut quarantined).expect("a disk") else { continue };
         if taken.outgoing.destination.group == "/good" {
             bodies.push(String::from_utf8_lossy(&taken.outgoing.body).into_owned());
         }
@@ -103,7 +103,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
     {
         let (spool, _) = Spool::open(directory, MAX_BYTES).expect("an empty spool");
         for (nth, text) in (1..).zip(texts) {
-            spool.append("good", &cursor(nth), batch(text)).expect("written");
+            assert!(spool.append("good", &cursor(nth), batch(text)).unwritten.is_none());
         }
     }
     strew(directory, input)?;
@@ -130,7 +130,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         good(bodies.clone(), text);
     }
     // It goes on, and so does the next run.
-    spool.append("good", &cursor(3), batch("three")).expect("written");
+    assert!(spool.append("good", &cursor(3), batch("three")).unwritten.is_none());
     drop(spool);
     let (spool, recovered) = Spool::open(directory, MAX_BYTES).expect("opened again");
     good(deliver(&spool), "three");

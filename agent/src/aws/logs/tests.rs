@@ -79,12 +79,12 @@ fn calls_of(client: &StaticReplayClient) -> Vec<String> {
 async fn a_retention_that_somebody_chose_is_left_alone() {
     let there = r#"{"__type":"ResourceAlreadyExistsException"}"#;
     let groups = r#"{"logGroups":[{"logGroupName":"/g","retentionInDays":30}]}"#;
-    let (mut service, client) = service(&[(400, there), (200, "{}"), (200, groups), (200, "{}")]);
+    let (mut service, client) = service(&[(400, there), (200, groups), (200, "{}"), (200, "{}")]);
     service.look_within = Duration::ZERO;
     service.create(&destination()).await.unwrap();
     service.put(&outgoing()).await.unwrap();
     service.put(&outgoing()).await.unwrap();
-    let calls = ["CreateLogStream", "PutLogEvents", "DescribeLogGroups", "PutLogEvents"];
+    let calls = ["CreateLogStream", "DescribeLogGroups", "PutLogEvents", "PutLogEvents"];
     assert_eq!(calls_of(&client), calls);
 }
 

@@ -23,6 +23,7 @@ impl<S: Sink> Delivery<S> {
         let mut refused: Vec<(Bytes, String)> = Vec::new();
         let mut taken_any = false;
         let Some(halves) = parts(&taken.outgoing) else { return Err(Refusal::Refused(reason.to_owned())) };
+        self.spool.part(taken);
         let mut waiting = Vec::from(halves);
         while let Some(part) = waiting.pop() {
             match self.put_patiently(&part).await {
@@ -35,6 +36,10 @@ impl<S: Sink> Delivery<S> {
                     Some(halves) => waiting.extend(halves),
                     None => refused.push((part.body, reason)),
                 },
+                // All of it is sent again, and is in no doubt: a half that was taken proves nothing.
+                Err(Refusal::Retry { reason, after, lasting, unreachable, .. }) => {
+                    return Err(Refusal::Retry { reason, after, lasting, unreachable, doubtful: false });
+                }
                 Err(refusal) => return Err(refusal),
             }
             if !taken_any && refused.len() == NOT_THE_EVENTS {
@@ -62,7 +67,7 @@ impl<S: Sink> Delivery<S> {
             match self.put(part).await {
                 Err(Refusal::Retry { after, .. }) if attempt < ATTEMPTS => {
                     let wait = retry::wait(attempt, retry::CAP, fastrand::f64());
-                    sleep(wait.max(after.unwrap_or_default())).await;
+                    sleep(wait.max(after.unwrap_or_default().min(retry::LASTING_CAP))).await;
                     attempt += 1;
                 }
                 result => return result,
