@@ -22,8 +22,8 @@ fn path(spool: &Path, flight: u64) -> PathBuf {
 /// Writes down that these batches leave together, as this flight. Where it cannot be written (a full
 /// disk), a kill during the call has them sent again.
 pub(super) fn begin(spool: &Path, flight: u64, numbers: impl Iterator<Item = u64>) {
-    let text: String = numbers.map(|number| format!("{number}\n")).collect();
-    drop(fs::write(path(spool, flight), text));
+    let numbers: Vec<String> = numbers.map(|number| number.to_string()).collect();
+    drop(fs::write(path(spool, flight), numbers.join("\n")));
 }
 
 /// The outcome is known.

@@ -66,6 +66,8 @@ pub(super) struct Queue {
     pub(super) failing: bool,
     /// What is newer came while nothing was in the way: it shares the pace with the backlog before.
     pub(super) live_after: u64,
+    /// The time of the newest event of all that waited in it.
+    last_ms: Option<i64>,
     live_is_next: bool,
     doubtful_was_last: bool,
     claimed: u64,
@@ -112,8 +114,6 @@ impl State {
         standing.waiting += 1;
         standing.unwritten += usize::from(unwritten.is_some());
         standing.gone = false;
-        let shared = standing.last_ms.map_or(0, |last_ms| last_ms - header.first_ms + 1);
-        let shared = u32::try_from(shared.max(0)).unwrap_or(u32::MAX);
         standing.last_ms = standing.last_ms.max(Some(header.last_ms)).max(header.after_ms);
         // What has overtaken it is not here to be asked.
         let overtaken = standing.delivered.is_some_and(|newest| newest > header.number);
@@ -121,7 +121,9 @@ impl State {
         let claimed = self.claims; // it is not its turn before all others
         let new = || Queue { claimed, ..Queue::default() };
         let queue = self.queues.entry(header.destination.clone()).or_insert_with(new);
-        if shared > 0 {
+        let shared = queue.last_ms.map_or(0, |last_ms| last_ms - header.first_ms + 1);
+        queue.last_ms = queue.last_ms.max(Some(header.last_ms));
+        if let Ok(shared @ 1..) = u32::try_from(shared.min(i64::from(u32::MAX))) {
             for entry in queue.entries.iter_mut().filter(|entry| Arc::ptr_eq(&entry.container, &container)) {
                 entry.shared_ms = entry.shared_ms.max(shared);
             }

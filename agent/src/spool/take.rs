@@ -123,13 +123,11 @@ impl Spool {
         }
         self.unclaim_behind(&claim.destination, headers.last().map(|header| header.number));
         if headers.is_empty() {
-            return match passing {
-                Some(error) => Err(error),
-                None => {
-                    self.release(&claim.destination);
-                    Ok(None)
-                }
-            };
+            if let Some(error) = passing {
+                return Err(error);
+            }
+            self.release(&claim.destination);
+            return Ok(None);
         }
         let flight = match claim.pending {
             Pending::Fresh => self.take_off(headers.iter().map(|header| header.number)),

@@ -536,3 +536,26 @@ fn the_newest_time_of_a_container_is_known_after_a_restart_though_the_clock_went
     append(&spool, "c", &cursor(1), batch_at("a/c", 5000, 1, "tick"));
     assert_eq!(take(&spool, "a/c").unwrap().evidence(), None);
 }
+
+#[test]
+fn what_live_lines_have_overtaken_can_still_be_looked_for_after_two_crashes() {
+    let directory = TempDir::new().unwrap();
+    let (mut spool, _) = Spool::open(directory.path(), ROOM).unwrap();
+    for second in 1..=3 {
+        append(&spool, "c", &cursor(second), batch_at("a/c", second * 10_000, 9_000, "line"));
+        let claim = spool.claim(|_, pending| pending == Pending::Fresh).unwrap();
+        let taken = spool.take(&claim, Vec::new(), &mut Vec::new()).unwrap().unwrap();
+        assert_eq!((taken.pending, taken.headers.len()), (Pending::Fresh, 1));
+        if second == 3 {
+            spool.delivered(&taken).unwrap();
+        }
+        drop(spool);
+        spool = Spool::open(directory.path(), ROOM).unwrap().0;
+    }
+    for second in [1, 2] {
+        let taken = take(&spool, "a/c").unwrap();
+        assert_eq!((taken.pending, taken.headers[0].number), (Pending::Doubtful, second));
+        assert!(taken.evidence().is_some(), "{second}");
+        spool.delivered(&taken).unwrap();
+    }
+}
