@@ -124,11 +124,7 @@ impl Spool {
 
     /// Writes a batch of a container, and the cursor that follows it. Blocks on the disk.
     pub fn append(&self, container: &str, cursor: &Cursor, batch: Finished) -> Appended {
-        let (number, after_ms) = {
-            let mut state = self.state();
-            state.newest += 1;
-            (state.newest, state.containers.get(container).and_then(|standing| standing.last_ms))
-        };
+        let (number, after_ms, shared_ms) = self.state().next(container, batch.first_ms);
         let header = Header {
             number,
             destination: batch.destination,
@@ -138,6 +134,7 @@ impl Spool {
             first_ms: batch.first_ms,
             last_ms: batch.last_ms,
             after_ms,
+            shared_ms,
             body_bytes: batch.body.len() as u64,
             body_crc: crc32fast::hash(&batch.body),
             gap: None,

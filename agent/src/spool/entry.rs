@@ -43,6 +43,10 @@ pub struct Header {
     /// it is in no other batch.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub after_ms: Option<i64>,
+    /// Of so many of their last milliseconds, batches before it that still waited had events that are
+    /// also in it or in others after them.
+    #[serde(default)]
+    pub shared_ms: u32,
     /// The body's length.
     pub body_bytes: u64,
     /// The body's CRC-32.

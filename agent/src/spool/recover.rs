@@ -24,6 +24,7 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
                 state.newest = state.newest.max(header.number);
                 let standing = state.standing(&header.container);
                 standing.delivered = Some(header.number);
+                standing.shared_ms = header.shared_ms;
                 standing.last_ms = Some(header.last_ms).max(header.after_ms);
                 recovered.cursors.insert(header.container, header.cursor);
             }

@@ -18,9 +18,6 @@ use crate::logs::pace::Pending;
 const RUN: usize = 500;
 /// Calls of one stream in doubt, before new ones wait until some of these are cleared up.
 const FLIGHTS: usize = 4;
-/// So many milliseconds of its end a batch may share with one that was delivered before it and is gone:
-/// lines of two pipes are out of order by as long as a stack trace is held.
-const OVERTAKEN_MS: u32 = 1000;
 
 /// A batch that could not be written, and is kept in memory: the disk is full.
 pub(super) type Unwritten = Option<Box<(Header, Bytes)>>;
@@ -50,6 +47,8 @@ pub(super) struct Standing {
     pub(super) delivered: Option<u64>,
     /// The time of its newest event so far.
     pub(super) last_ms: Option<i64>,
+    /// See [`Header::shared_ms`].
+    pub(super) shared_ms: u32,
     /// Docker has removed the container: its cursor goes with its last batch.
     pub(super) gone: bool,
 }
@@ -103,6 +102,19 @@ impl State {
         self.containers.entry(key).or_default()
     }
 
+    /// The number of a batch that begins at `first_ms`, the newest time before it, and what it and others
+    /// share with those that wait.
+    pub(super) fn next(&mut self, container: &str, first_ms: i64) -> (u64, Option<i64>, u32) {
+        self.newest += 1;
+        let number = self.newest;
+        let standing = self.standing(container);
+        let own = standing.last_ms.map_or(0, |last_ms| (last_ms - first_ms + 1).max(0));
+        let own = u32::try_from(own).unwrap_or(u32::MAX);
+        // Before it, nothing waits: of what has arrived, nothing need be proved.
+        standing.shared_ms = if standing.waiting == 0 { 0 } else { standing.shared_ms.max(own) };
+        (number, standing.last_ms, standing.shared_ms)
+    }
+
     pub(super) fn delivered(&self, container: &str) -> Option<u64> {
         self.containers.get(container)?.delivered
     }
@@ -115,7 +127,9 @@ impl State {
         standing.unwritten += usize::from(unwritten.is_some());
         standing.gone = false;
         standing.last_ms = standing.last_ms.max(Some(header.last_ms)).max(header.after_ms);
-        // What has overtaken it is not here to be asked.
+        standing.shared_ms = standing.shared_ms.max(header.shared_ms);
+        // What has overtaken it is not here to be asked; the cursor knows.
+        let standing_shared = standing.shared_ms;
         let overtaken = standing.delivered.is_some_and(|newest| newest > header.number);
         self.bytes += on_disk(bytes);
         let claimed = self.claims; // it is not its turn before all others
@@ -133,7 +147,7 @@ impl State {
             container,
             unwritten,
             doubt: 0,
-            shared_ms: if overtaken { OVERTAKEN_MS } else { 0 },
+            shared_ms: if overtaken { standing_shared } else { 0 },
             bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
             events: u16::try_from(header.events).unwrap_or(u16::MAX),
             in_flight: false,
