@@ -202,7 +202,7 @@ impl State {
             if queue.in_flight || queue.replacing {
                 continue;
             }
-            let pending = queue.order().into_iter().find_map(|pending| {
+            let pending = queue.order().iter().find_map(|&pending| {
                 Some((queue.first(pending)?.number, pending)).filter(|_| wanted(to, pending))
             });
             if let Some((number, pending)) = pending
@@ -224,15 +224,14 @@ impl State {
 impl Queue {
     /// What of it may go out, the first choice first: what is in doubt and the rest take turns. With
     /// much in doubt while calls fail, nothing more is to get there.
-    fn order(&self) -> Vec<Pending> {
+    fn order(&self) -> &'static [Pending] {
         if self.failing && self.flights_in_doubt() >= FLIGHTS {
-            return vec![Pending::Doubtful];
+            &[Pending::Doubtful]
+        } else if self.doubtful_was_last {
+            &[Pending::Fresh, Pending::Doubtful]
+        } else {
+            &[Pending::Doubtful, Pending::Fresh]
         }
-        let mut order = vec![Pending::Doubtful, Pending::Fresh];
-        if self.doubtful_was_last {
-            order.reverse();
-        }
-        order
     }
 
     fn flights_in_doubt(&self) -> usize {
