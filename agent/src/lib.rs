@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
-//! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ retry`.
+//! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ metrics ▶ retry`.
 
 pub mod cli;
 
@@ -28,5 +28,7 @@ pub mod systemd;
 pub mod telemetry;
 
 pub mod logs;
+
+pub mod metrics;
 
 pub mod retry;

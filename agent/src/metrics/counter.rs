@@ -1,0 +1,41 @@
+//! From totals that only grow to what was added between two looks.
+//!
+//! Knows neither what is counted nor when it is looked at.
+
+/// A total of the kernel's as it was at the last look.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Counter(Option<u64>);
+
+impl Counter {
+    /// What was added since the last look. `None` at the first look, and when the total is smaller than
+    /// it was: it began anew or wrapped, and how much was added in between nobody knows. That is a gap;
+    /// counting goes on from here.
+    pub fn added(&mut self, total: u64) -> Option<u64> {
+        total.checked_sub(self.0.replace(total)?)
+    }
+}
+
+/// A share of a whole in percent; `None` if the whole is nothing.
+#[expect(clippy::cast_precision_loss, reason = "a percentage needs no more than 53 bits")]
+pub fn percent(part: u64, whole: u64) -> Option<f64> {
+    (whole > 0).then(|| part as f64 * 100.0 / whole as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_total_that_shrinks_is_a_gap_and_counting_goes_on() {
+        let mut counter = Counter::default();
+        let totals = [10, 10, 25, 3, 4, u64::MAX, 0];
+        let added = totals.map(|total| counter.added(total));
+        assert_eq!(added, [None, Some(0), Some(15), None, Some(1), Some(u64::MAX - 4), None]);
+    }
+
+    #[test]
+    fn nothing_of_nothing_is_no_share() {
+        assert_eq!(percent(1, 4), Some(25.0));
+        assert_eq!(percent(0, 0), None);
+    }
+}
