@@ -7,7 +7,11 @@
 //!
 //! Pure: no clock, no disk, no network, no tokio, no SDK. Whoever calls says what time it is.
 
+pub mod aggregate;
+
 pub mod counter;
+
+pub mod distribution;
 
 pub mod name;
 

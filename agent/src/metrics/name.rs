@@ -146,8 +146,8 @@ metrics! {
     PANICS = metric("panics", "Count", Count, None,
         "Panics and fatal errors of the runtime, recovered or not");
 
-    AGENT_UP = metric("agent_up", "Count", Count, None,
-        "1 in each period the agent runs: its absence is the alarm");
+    AGENT_UP = metric("agent_up", "None", Gauge, None,
+        "1 while the agent runs: its absence is the alarm");
     AGENT_EVENTS_SHIPPED = metric("agent_events_shipped", "Count", Count, None,
         "Events that CloudWatch Logs took");
     AGENT_EVENTS_DROPPED = metric("agent_events_dropped", "Count", Count, None,

@@ -1,0 +1,260 @@
+//! Many values in little room, such that `CloudWatch` can compute percentiles of them.
+//!
+//! Values fall into buckets a hundredth wide, and each bucket is its values' mean: a bucket with one value
+//! has that value. `PutMetricData` takes 150 different values: while no more buckets are in use, none of
+//! them is off by more than 1 %. With more, neighbours are merged, as few of them as will do.
+//! Sum, count, minimum and maximum are exact in any case. Knows neither the metric nor the time.
+
+use std::collections::BTreeMap;
+
+/// A bucket ends where it begins, times this.
+const WIDTH: f64 = 1.01;
+/// Different values of one datum.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
+pub const MOST_VALUES: usize = 150;
+/// Two more stand for themselves: the smallest value and the largest.
+const MOST_GROUPS: usize = MOST_VALUES - 2;
+/// Less is nothing: a picosecond, where the unit is a second.
+const LEAST: f64 = 1e-12;
+/// More is as much as this.
+const MOST: f64 = 1e12;
+
+/// Values and how often each came.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Distribution {
+    buckets: BTreeMap<i32, Bucket>,
+    min: f64,
+    max: f64,
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Default)]
+struct Bucket {
+    sum: f64,
+    count: u64,
+}
+
+/// What is sent of a distribution: each value with how often it came.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Merged {
+    /// From the smallest to the largest, [`MOST_VALUES`] at most.
+    pub values: Vec<(f64, u64)>,
+    /// No value is off by more than this share of itself.
+    pub error: f64,
+}
+
+impl Distribution {
+    /// Takes a value. One that is negative or no number is refused.
+    pub fn add(&mut self, value: f64) -> bool {
+        if !(0.0..=MOST).contains(&value) {
+            return false;
+        }
+        (self.min, self.max) =
+            if self.buckets.is_empty() { (value, value) } else { (self.min.min(value), self.max.max(value)) };
+        self.put(index(value), Bucket { sum: value, count: 1 });
+        true
+    }
+
+    /// Takes all values of another.
+    pub fn merge(&mut self, other: &Self) {
+        if other.buckets.is_empty() {
+            return;
+        }
+        (self.min, self.max) = if self.buckets.is_empty() {
+            (other.min, other.max)
+        } else {
+            (self.min.min(other.min), self.max.max(other.max))
+        };
+        for (&index, &bucket) in &other.buckets {
+            self.put(index, bucket);
+        }
+    }
+
+    fn put(&mut self, index: i32, more: Bucket) {
+        let bucket = self.buckets.entry(index).or_default();
+        bucket.sum += more.sum;
+        bucket.count += more.count;
+    }
+
+    /// How many values there are.
+    pub fn count(&self) -> u64 {
+        self.buckets.values().map(|bucket| bucket.count).sum()
+    }
+
+    /// All of them together.
+    pub fn sum(&self) -> f64 {
+        self.buckets.values().map(|bucket| bucket.sum).sum()
+    }
+
+    /// Nothing was added.
+    pub fn is_empty(&self) -> bool {
+        self.buckets.is_empty()
+    }
+
+    /// The value that the share `rank` (0 to 1) of all values does not exceed, to 1 %.
+    #[expect(
+        clippy::cast_precision_loss,
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "a share of a count, rounded up"
+    )]
+    pub fn quantile(&self, rank: f64) -> Option<f64> {
+        let wanted = ((self.count() as f64 * rank.clamp(0.0, 1.0)).ceil() as u64).max(1);
+        let mut seen = 0;
+        self.buckets.values().find_map(|bucket| {
+            seen += bucket.count;
+            (seen >= wanted).then(|| bucket.mean().clamp(self.min, self.max))
+        })
+    }
+
+    /// At most [`MOST_VALUES`] values that stand for all of them.
+    pub fn merged(&self) -> Merged {
+        let buckets: Vec<(i32, Bucket)> =
+            self.buckets.iter().map(|(index, bucket)| (*index, *bucket)).collect();
+        if buckets.len() <= MOST_VALUES {
+            let values = buckets.iter().map(|(_, bucket)| (bucket.mean(), bucket.count)).collect();
+            return Merged {
+                values,
+                error: if self.count() == buckets.len() as u64 { 0.0 } else { WIDTH - 1.0 },
+            };
+        }
+        // The narrowest groups that are few enough.
+        let (mut too_narrow, mut enough) = (1, i32::MAX / 2);
+        while too_narrow + 1 < enough {
+            let width = too_narrow + (enough - too_narrow) / 2;
+            if groups(&buckets, width).count() <= MOST_GROUPS {
+                enough = width;
+            } else {
+                too_narrow = width;
+            }
+        }
+        let mut groups: Vec<Bucket> = groups(&buckets, enough).collect();
+        // Its ends are exact: they are what Minimum and Maximum show.
+        let mut values = Vec::with_capacity(groups.len() + 2);
+        for (group, end) in [(0, self.min), (groups.len() - 1, self.max)] {
+            if let Some(group) = groups.get_mut(group)
+                && group.count > 1
+            {
+                group.sum -= end;
+                group.count -= 1;
+                values.push((end, 1));
+            }
+        }
+        values.extend(groups.iter().map(|group| (group.mean().clamp(self.min, self.max), group.count)));
+        values.sort_by(|a, b| a.0.total_cmp(&b.0));
+        Merged { values, error: WIDTH.powi(enough) - 1.0 }
+    }
+}
+
+impl Bucket {
+    #[expect(clippy::cast_precision_loss, reason = "counts of one period")]
+    fn mean(&self) -> f64 {
+        self.sum / self.count as f64
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "between -2777 and 2777")]
+fn index(value: f64) -> i32 {
+    (value.max(LEAST).ln() / WIDTH.ln()).floor() as i32
+}
+
+/// Neighbours together, so that no group is wider than `width` buckets.
+fn groups(buckets: &[(i32, Bucket)], width: i32) -> impl Iterator<Item = Bucket> {
+    let mut rest = buckets;
+    std::iter::from_fn(move || {
+        let first = rest.first()?.0;
+        let end = rest.partition_point(|(index, _)| *index < first.saturating_add(width));
+        let (group, after) = rest.split_at_checked(end)?;
+        rest = after;
+        Some(group.iter().fold(Bucket::default(), |sum, (_, bucket)| Bucket {
+            sum: sum.sum + bucket.sum,
+            count: sum.count + bucket.count,
+        }))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn of(values: &[f64]) -> Distribution {
+        let mut distribution = Distribution::default();
+        for value in values {
+            assert!(distribution.add(*value));
+        }
+        distribution
+    }
+
+    #[test]
+    fn few_values_stay_as_they_are() {
+        let merged = of(&[0.5, 0.001, 0.5, 0.0, 30.0]).merged();
+        assert_eq!(merged.values, [(0.0, 1), (0.001, 1), (0.5, 2), (30.0, 1)]);
+        assert_eq!(of(&[0.5, 0.001]).merged().error, 0.0);
+        assert!(of(&[]).merged().values.is_empty());
+    }
+
+    #[test]
+    fn what_is_no_duration_is_refused() {
+        let mut distribution = Distribution::default();
+        for value in [f64::NAN, f64::INFINITY, -0.1, 2e12] {
+            assert!(!distribution.add(value), "{value}");
+        }
+        assert!(distribution.is_empty());
+    }
+
+    #[test]
+    fn quantiles_are_those_of_the_values() {
+        let values: Vec<f64> = (1..=1000).map(|n| f64::from(n) / 1000.0).collect();
+        let distribution = of(&values);
+        for (rank, value) in [(0.5, 0.5), (0.95, 0.95), (0.99, 0.99), (1.0, 1.0), (0.0, 0.001)] {
+            let found = distribution.quantile(rank).unwrap();
+            assert!((found - value).abs() <= value * 0.011, "{rank}: {found}");
+        }
+        assert_eq!(Distribution::default().quantile(0.5), None);
+    }
+
+    /// Five decades evenly filled: what a busy minute is at worst. The bound stands in the documents.
+    #[test]
+    fn the_error_of_a_busy_minute_is_below_nine_percent() {
+        let values: Vec<f64> = (0..100_000).map(|n| 10f64.powf(f64::from(n) / 20_000.0 - 4.0)).collect();
+        let merged = of(&values).merged();
+        assert!(merged.error < 0.09, "{}", merged.error);
+        assert!(merged.values.len() > 140, "{}", merged.values.len());
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(300))]
+
+        #[test]
+        fn sums_and_ends_are_exact_and_every_value_is_within_the_bound(
+            values in prop::collection::vec(prop_oneof![0.0..1e-3, 1e-6..40.0f64, Just(0.0), 1e-9..1e9f64], 1..2000)
+        ) {
+            let distribution = of(&values);
+            let Merged { values: merged, error } = distribution.merged();
+            prop_assert!(merged.len() <= MOST_VALUES);
+            prop_assert_eq!(merged.iter().map(|(_, count)| count).sum::<u64>(), values.len() as u64);
+            let (sum, kept) = (values.iter().sum::<f64>(), merged.iter().map(|(value, count)| value * *count as f64).sum::<f64>());
+            prop_assert!((sum - kept).abs() <= sum * 1e-9 + 1e-12, "{} {}", sum, kept);
+            let mut sorted = values.clone();
+            sorted.sort_by(f64::total_cmp);
+            if values.len() > MOST_VALUES && merged.len() > MOST_VALUES / 2 {
+                prop_assert!((merged[0].0 - sorted[0]).abs() <= sorted[0] * 1e-9 + 1e-12);
+            }
+            let kept: Vec<f64> = merged.iter().flat_map(|(value, count)| vec![*value; usize::try_from(*count).unwrap()]).collect();
+            for (value, kept) in sorted.iter().zip(&kept) {
+                prop_assert!((value - kept).abs() <= value * (error + 0.0101) + 1e-9, "{} {} {}", value, kept, error);
+            }
+        }
+
+        #[test]
+        fn two_halves_together_are_the_whole(values in prop::collection::vec(1e-6..40.0f64, 2..400)) {
+            let (left, right) = values.split_at(values.len() / 2);
+            let mut both = of(left);
+            both.merge(&of(right));
+            let whole = of(&values);
+            prop_assert_eq!(both.count(), whole.count());
+            prop_assert_eq!((both.min, both.max), (whole.min, whole.max));
+            prop_assert!((both.sum() - whole.sum()).abs() < 1e-6);
+        }
+    }
+}
