@@ -14,8 +14,10 @@ use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 
 pub mod logs;
+pub mod metrics;
 mod patience;
 pub mod probe;
+mod refusal;
 
 /// A host in the same region answers in milliseconds; what takes longer is a route that is missing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
@@ -25,8 +27,12 @@ const OPERATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// The variables that point the logs client elsewhere, the first one first. The SDK knows the last two;
 /// the first is how people guess that the second is called.
-const ENDPOINT_VARIABLES: [&str; 3] =
+const LOGS_VARIABLES: [&str; 3] =
     ["AWS_ENDPOINT_URL_LOGS", "AWS_ENDPOINT_URL_CLOUDWATCH_LOGS", "AWS_ENDPOINT_URL"];
+
+/// The same for the metrics client.
+const METRICS_VARIABLES: [&str; 3] =
+    ["AWS_ENDPOINT_URL_MONITORING", "AWS_ENDPOINT_URL_CLOUDWATCH", "AWS_ENDPOINT_URL"];
 
 /// The client every connection to AWS goes through. A clone shares its pool.
 pub fn http_client() -> SharedHttpClient {
@@ -49,26 +55,49 @@ pub async fn sdk_config(region: &str) -> SdkConfig {
         .connect_timeout(CONNECT_TIMEOUT)
         .operation_timeout(OPERATION_TIMEOUT)
         .build();
-    let mut loader = aws_config::defaults(BehaviorVersion::latest())
+    aws_config::defaults(BehaviorVersion::latest())
         .http_client(http_client())
         .region(Region::new(region.to_owned()))
         .retry_config(RetryConfig::disabled())
-        .timeout_config(timeouts);
-    if let Some(endpoint) = configured_endpoint() {
-        loader = loader.endpoint_url(endpoint);
+        .timeout_config(timeouts)
+        .load()
+        .await
+}
+
+/// What the logs client is made from.
+fn logs_config(sdk: &SdkConfig) -> aws_sdk_cloudwatchlogs::config::Builder {
+    let builder = aws_sdk_cloudwatchlogs::config::Builder::from(sdk);
+    match configured_endpoint(LOGS_VARIABLES) {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
     }
-    loader.load().await
+}
+
+/// What the metrics client is made from.
+fn metrics_config(sdk: &SdkConfig) -> aws_sdk_cloudwatch::config::Builder {
+    let builder = aws_sdk_cloudwatch::config::Builder::from(sdk);
+    match configured_endpoint(METRICS_VARIABLES) {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    }
 }
 
 /// Where the logs service of a region answers.
 pub fn logs_endpoint(region: &str) -> String {
-    configured_endpoint().unwrap_or_else(|| {
-        let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
-        format!("https://logs.{region}.amazonaws.com{suffix}")
-    })
+    configured_endpoint(LOGS_VARIABLES).unwrap_or_else(|| endpoint("logs", region))
 }
 
-fn configured_endpoint() -> Option<String> {
+/// Where the metrics service of a region answers.
+pub fn metrics_endpoint(region: &str) -> String {
+    configured_endpoint(METRICS_VARIABLES).unwrap_or_else(|| endpoint("monitoring", region))
+}
+
+fn endpoint(service: &str, region: &str) -> String {
+    let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
+    format!("https://{service}.{region}.amazonaws.com{suffix}")
+}
+
+fn configured_endpoint(variables: [&str; 3]) -> Option<String> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
-    ENDPOINT_VARIABLES.into_iter().find_map(variable)
+    variables.into_iter().find_map(variable)
 }

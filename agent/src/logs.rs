@@ -121,8 +121,13 @@ pub enum Refusal {
     Refused(String),
 }
 
-/// Where batches go. One implementation speaks to `CloudWatch`, one writes into a directory.
+/// Where batches go, of lines or of datapoints: `CloudWatch`, or a directory.
 pub trait Sink: Send + Sync + 'static {
+    /// How messages call it.
+    const SERVICE: &'static str = "CloudWatch Logs";
+    /// How messages call what a batch holds.
+    const CONTENT: &'static str = "events";
+
     /// Hands one batch over.
     fn put(&self, batch: &Outgoing) -> impl Future<Output = Result<Receipt, Refusal>> + Send;
 

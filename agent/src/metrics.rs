@@ -9,6 +9,8 @@
 
 pub mod aggregate;
 
+pub mod batch;
+
 pub mod counter;
 
 pub mod distribution;

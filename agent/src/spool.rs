@@ -11,6 +11,7 @@
 //! spool/cursors/<container id>   the last delivered batch of a container, cut to its header
 //! spool/flights/…                which batches are on their way at this moment: see `flight.rs`
 //! spool/quarantine/…             what could not be read, with the reason in the journal
+//! spool/metrics/…                the same again, for batches of datapoints
 //! ```
 //!
 //! Knows nothing of why a batch was refused or when to try again.
@@ -43,12 +44,16 @@ pub use take::{Claim, Taken};
 
 /// The directories in the spool's.
 const PARTS: [&str; 3] = ["cursors", "quarantine", flight::DIRECTORY];
+/// Below the lines' spool, the one of datapoints has its place.
+pub const METRICS: &str = "metrics";
 
 /// The directory, and what is in it.
 #[derive(Debug)]
 pub struct Spool {
     directory: PathBuf,
     max_bytes: u64,
+    /// What is given up is told in the stream itself.
+    marks_gaps: bool,
     _lock: File,
     state: Mutex<State>,
     changed: watch::Sender<()>,
@@ -115,11 +120,19 @@ impl Spool {
         let spool = Self {
             directory: directory.to_owned(),
             max_bytes,
+            marks_gaps: true,
             _lock: lock,
             state: Mutex::new(state),
             changed: watch::Sender::new(()),
         };
         Ok((spool, recovered))
+    }
+
+    /// What is given up leaves no trace: in a stream of datapoints, a gap says enough.
+    #[must_use]
+    pub fn without_markers(mut self) -> Self {
+        self.marks_gaps = false;
+        self
     }
 
     /// Writes a batch of a container, and the cursor that follows it. Blocks on the disk.
@@ -220,6 +233,21 @@ impl Spool {
     /// Bytes on disk that wait to be sent.
     pub fn bytes(&self) -> u64 {
         self.state().bytes
+    }
+
+    /// The time of the oldest event of the oldest batch that waits, in milliseconds since the epoch. Reads
+    /// one header; `None` also where it is gone by then.
+    pub fn oldest_ms(&self) -> Option<i64> {
+        let oldest = {
+            let state = self.state();
+            let entries = state.queues.values().filter_map(|queue| queue.entries.front());
+            let oldest = entries.min_by_key(|entry| entry.number)?;
+            match &oldest.unwritten {
+                Some(unwritten) => return Some(unwritten.0.first_ms),
+                None => oldest.number,
+            }
+        };
+        entry::read_header(&self.path(oldest)).ok().map(|header| header.first_ms)
     }
 
     fn forget(&self, destination: &Destination, number: u64) {

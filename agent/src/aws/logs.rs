@@ -7,7 +7,6 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::config::Builder;
 use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
 use aws_sdk_cloudwatchlogs::types::{LogGroup, OutputLogEvent};
@@ -17,6 +16,7 @@ use log::{info, warn};
 use tokio::time::Instant;
 
 use super::patience::{self, Patience};
+use super::refusal::{self, Service, is_denied};
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 
@@ -25,6 +25,8 @@ use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 pub const LOOK_WITHIN: Duration = Duration::from_mins(10);
 /// What is read back, at most, to find one event of one millisecond: pages of 1 MB.
 const PAGES: usize = 10;
+
+const SERVICE: Service = Service { name: "CloudWatch Logs", actions: "logs", endpoint: "logs" };
 
 /// The service behind one endpoint.
 #[derive(Debug)]
@@ -44,7 +46,7 @@ impl CloudWatchLogs {
     /// Groups that are made, or have no retention, keep events for `retention_days`.
     pub fn new(config: &SdkConfig, retention_days: i32) -> Self {
         Self {
-            client: Client::from_conf(Builder::from(config).timeout_config(patience::short()).build()),
+            client: Client::from_conf(super::logs_config(config).timeout_config(patience::short()).build()),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             retention_days,
             looks: Mutex::default(),
@@ -127,60 +129,7 @@ impl CloudWatchLogs {
     where
         E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static,
     {
-        let SdkError::ServiceError(context) = error else {
-            let slow = if matches!(error, SdkError::TimeoutError(_)) {
-                " or the instance's metadata service gives no credentials in time,"
-            } else {
-                ""
-            };
-            let reason = format!(
-                "cannot reach CloudWatch Logs ({act}): {};{slow} if this host has no way to the internet, the VPC \
-                 needs an interface endpoint for com.amazonaws.{}.logs",
-                DisplayErrorContext(error),
-                self.region
-            );
-            let doubtful = matches!(error, SdkError::ResponseError(_)) || !never_left(error);
-            return Refusal::Retry { reason, after: None, lasting: false, unreachable: true, doubtful };
-        };
-        let status = context.raw().status().as_u16();
-        let after = context.raw().headers().get("retry-after").and_then(|after| after.parse().ok());
-        let code = context.err().code().unwrap_or_default();
-        let message = context.err().message().unwrap_or_default();
-        classify(act, status, after.map(Duration::from_secs), code, message)
-    }
-}
-
-/// What an answer of the service means.
-fn classify(act: &str, status: u16, after: Option<Duration>, code: &str, message: &str) -> Refusal {
-    let said = format!("{act}: {code} {message}").trim_end().to_owned();
-    // An error inside the service says nothing of what was stored before.
-    let doubtful = status >= 500 && status != 503;
-    let retry =
-        |reason, lasting| Refusal::Retry { reason, after, lasting, unreachable: status >= 500, doubtful };
-    match code {
-        "ResourceNotFoundException" => Refusal::Missing,
-        "InvalidParameterException" | "SerializationException" | "ValidationException" => {
-            Refusal::Refused(said)
-        }
-        "AccessDeniedException" | "AccessDenied" => retry(
-            format!("{said}; allow logs:{act} to this host's role (CloudWatchAgentServerPolicy is enough)"),
-            true,
-        ),
-        "ExpiredTokenException" | "ExpiredToken" => {
-            retry(format!("{said}; waiting for new credentials"), false)
-        }
-        "UnrecognizedClientException"
-        | "InvalidClientTokenId"
-        | "MissingAuthenticationToken"
-        | "IncompleteSignature" => retry(format!("{said}; check the credentials"), true),
-        "InvalidSignatureException" | "SignatureDoesNotMatch" | "RequestTimeTooSkewed" => {
-            retry(format!("{said}; check this host's clock and the credentials"), true)
-        }
-        "LimitExceededException" => retry(format!("{said}; raise the quota in Service Quotas"), true),
-        _ if status >= 500 || status == 429 || code.contains("Throttl") || code.contains("Unavailable") => {
-            retry(format!("{said} (HTTP {status})"), false)
-        }
-        _ => retry(format!("{said} (HTTP {status})"), true),
+        refusal::of(SERVICE, &self.region, act, error)
     }
 }
 
@@ -303,26 +252,6 @@ impl Sink for CloudWatchLogs {
             Err(error) => Err(self.classify("CreateLogStream", &error)),
         }
     }
-}
-
-/// Whether nothing of the request can have reached the service: no connection came about.
-fn never_left<E: std::error::Error + Send + Sync + 'static>(error: &SdkError<E, HttpResponse>) -> bool {
-    use hyper_util::client::legacy::Error as ClientError;
-    if matches!(error, SdkError::ConstructionFailure(_)) {
-        return true;
-    }
-    let mut next = std::error::Error::source(error);
-    while let Some(error) = next {
-        if error.downcast_ref::<ClientError>().is_some_and(ClientError::is_connect) {
-            return true;
-        }
-        next = error.source();
-    }
-    false
-}
-
-fn is_denied<E: ProvideErrorMetadata>(error: &SdkError<E, HttpResponse>) -> bool {
-    matches!(error.code(), Some("AccessDeniedException" | "AccessDenied"))
 }
 
 #[cfg(test)]

@@ -125,7 +125,7 @@ pub enum Welcome {
 /// Asks for one log group, with the daemon's credentials.
 pub async fn signed(sdk: &SdkConfig, group: &str) -> Welcome {
     let timeouts = TimeoutConfig::builder().operation_timeout(2 * TIMEOUT).build();
-    let config = aws_sdk_cloudwatchlogs::Config::from(sdk).to_builder().timeout_config(timeouts).build();
+    let config = super::logs_config(sdk).timeout_config(timeouts).build();
     let call = Client::from_conf(config).describe_log_groups().log_group_name_prefix(group).limit(1);
     let Err(error) = call.send().await else { return Welcome::Allowed };
     let message = error.message().unwrap_or_default().to_owned();

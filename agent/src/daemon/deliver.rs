@@ -127,7 +127,7 @@ impl<S: Sink> Delivery<S> {
             Err(Refusal::Refused(reason)) => {
                 let events = taken.outgoing.events as u64;
                 self.counters.set_aside.add(events);
-                error!("CloudWatch Logs refuses a batch of {events} events for good: {reason}");
+                error!("{} refuses a batch of {events} {} for good: {reason}", S::SERVICE, S::CONTENT);
                 tell_quarantined(self.spool.set_aside(&taken, &reason));
                 Ok(Outcome::Delivered)
             }
@@ -164,7 +164,7 @@ impl<S: Sink> Delivery<S> {
             Outcome::Nothing => return,
             Outcome::Delivered => {
                 if pace.answered(destination, claim.pending) {
-                    info!("{} {} takes lines again", destination.group, destination.stream);
+                    info!("{} {} takes {} again", destination.group, destination.stream, S::CONTENT);
                 }
                 return;
             }
@@ -207,9 +207,14 @@ impl<S: Sink> Delivery<S> {
         let [rejections, cursors] = &self.told;
         if rejected > 0 && is_to_be_told(rejections) {
             warn!(
-                "CloudWatch Logs rejected {} events as too old and {} as too new, of {events} for {}; \
-                 check this host's clock and the group's retention",
-                receipt.too_old, receipt.too_new, taken.outgoing.destination.stream
+                "{} rejected {} {} as too old and {} as too new, of {events} for {}; \
+                 check this host's clock{}",
+                S::SERVICE,
+                receipt.too_old,
+                S::CONTENT,
+                receipt.too_new,
+                taken.outgoing.destination.stream,
+                if S::CONTENT == "events" { " and the group's retention" } else { "" }
             );
         }
         let spool = Arc::clone(&self.spool);

@@ -22,8 +22,8 @@ impl Spool {
             let passing = matches!(header, Err(entry::Fault::Passing(_)));
             if !passing {
                 dropped += events;
-                let replaced =
-                    header.is_ok_and(|header| self.replace_by_marker(&destination, &header, number));
+                let replaced = self.marks_gaps
+                    && header.is_ok_and(|header| self.replace_by_marker(&destination, &header, number));
                 if !replaced {
                     self.remove(&destination, number);
                 }

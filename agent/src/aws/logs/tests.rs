@@ -116,7 +116,8 @@ async fn without_the_right_to_read_nothing_is_found_and_nobody_asks_again() {
 
 #[test]
 fn answers_are_classified_by_what_can_be_done() {
-    let shape = |code: &str, status| match classify("PutLogEvents", status, None, code, "m") {
+    let shape = |code: &str, status| match refusal::classify(SERVICE, "PutLogEvents", status, None, code, "m")
+    {
         Refusal::Missing => "missing",
         Refusal::Refused(_) => "refused",
         Refusal::Retry { lasting: true, .. } => "retry slowly",

@@ -48,9 +48,11 @@ impl<S: Sink> Delivery<S> {
         }
         total.set_aside = refused.len();
         warn!(
-            "CloudWatch Logs refuses {} of {} events for {} for good; the others were taken",
+            "{} refuses {} of {} {} for {} for good; the others were taken",
+            S::SERVICE,
             refused.len(),
             taken.outgoing.events,
+            S::CONTENT,
             taken.outgoing.destination.stream
         );
         for (body, reason) in refused {
