@@ -14,9 +14,11 @@ mod values;
 use std::ffi::OsString;
 use std::fs;
 use std::io;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use globset::GlobSet;
 use log::LevelFilter;
 use regex::{Regex, RegexSet};
 
@@ -24,7 +26,10 @@ pub use self::fault::{Fault, Faults, Place};
 use self::file::{Entry, Kind, Value};
 pub use self::identity::{Identity, Origin};
 use self::values::Values;
-use crate::logs::route::Selection;
+use crate::logs::pattern::Pattern;
+use crate::logs::route::{Globs, Selection};
+use crate::metrics::Metric;
+use crate::probe::Url as HealthUrl;
 
 /// Where the configuration is if nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/starttech-agent/agent.toml";
@@ -45,6 +50,10 @@ pub struct Config {
     pub docker: Docker,
     /// What happens to their lines.
     pub logs: Logs,
+    /// What is measured.
+    pub metrics: Metrics,
+    /// What is asked whether the backend is well.
+    pub health: Health,
     /// Where batches wait.
     pub spool: Spool,
 }
@@ -61,6 +70,8 @@ pub struct Log {
 pub struct Host {
     /// How streams name this host. `None`: asked from the metadata service, else the host's name.
     pub instance_id: Option<String>,
+    /// The group it is in. `None`: asked from the instance's tags.
+    pub auto_scaling_group: Option<String>,
 }
 
 /// `[docker]`
@@ -99,6 +110,70 @@ pub struct Redact {
     pub enabled: bool,
     /// More of them, by the operator.
     pub patterns: Vec<Regex>,
+}
+
+/// `[metrics]`
+#[derive(Debug, Clone)]
+pub struct Metrics {
+    /// Whether anything is measured at all.
+    pub enabled: bool,
+    /// The namespace. Its default is the platform's own.
+    pub namespace: String,
+    /// How often things are looked at. Ten seconds see a burst within a minute, and cost little.
+    pub sample: Duration,
+    /// How long a datapoint is. A minute is what alarms look at; less costs more calls.
+    pub flush: Duration,
+    /// Under which dimensions each metric is sent.
+    pub series: SeriesWanted,
+    /// Which metrics are sent. By default those that the platform's alarms and dashboard need.
+    pub selection: MetricSelection,
+    /// Only these containers; all if there is none.
+    pub include: Globs,
+    /// But not these.
+    pub exclude: Globs,
+    /// Where they are served in Prometheus' format.
+    pub prometheus: Option<SocketAddr>,
+    /// The operator's own, from lines.
+    pub patterns: Vec<Pattern>,
+}
+
+/// `metrics.series`
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SeriesWanted {
+    /// The host's own.
+    pub instance: bool,
+    /// The one it shares with its group.
+    pub group: bool,
+}
+
+/// `metrics.on` and `metrics.off`
+#[derive(Debug, Clone, Default)]
+pub struct MetricSelection {
+    /// Sent besides the usual ones.
+    pub on: GlobSet,
+    /// Not sent in any case.
+    pub off: GlobSet,
+}
+
+impl MetricSelection {
+    /// Whether the metric is sent.
+    pub fn sends(&self, metric: &Metric) -> bool {
+        (metric.by_default || self.on.is_match(metric.name)) && !self.off.is_match(metric.name)
+    }
+
+    /// Whether the metric is shown where that costs nothing.
+    pub fn shows(&self, metric: &Metric) -> bool {
+        !self.off.is_match(metric.name)
+    }
+}
+
+/// `[health]`
+#[derive(Debug, Clone)]
+pub struct Health {
+    /// Who is asked; nobody if there is none. The default is what the load balancer asks.
+    pub url: Option<HealthUrl>,
+    /// How long an answer is waited for. The load balancer's default.
+    pub timeout: Duration,
 }
 
 /// `[spool]`
@@ -188,7 +263,11 @@ impl Config {
         let config = Self {
             region: values.take_optional(&keys::REGION, read::region),
             log: Log { level: values.take(&keys::LOG_LEVEL, read::level).0 },
-            host: Host { instance_id: values.take_optional(&keys::HOST_INSTANCE_ID, read::instance_id) },
+            host: Host {
+                instance_id: values.take_optional(&keys::HOST_INSTANCE_ID, read::instance_id),
+                auto_scaling_group: values
+                    .take_optional(&keys::HOST_AUTO_SCALING_GROUP, read::metrics::auto_scaling_group),
+            },
             docker: Docker { socket: values.take(&keys::DOCKER_SOCKET, read::socket) },
             logs: Logs {
                 selection: Selection {
@@ -207,6 +286,25 @@ impl Config {
                 multiline: values.take(&keys::LOGS_MULTILINE, read::boolean),
                 drop: values.take(&keys::LOGS_DROP, read::pattern_set),
                 flush: values.take(&keys::LOGS_FLUSH, read::flush),
+            },
+            metrics: Metrics {
+                enabled: values.take(&keys::METRICS_ENABLED, read::boolean),
+                namespace: values.take(&keys::METRICS_NAMESPACE, read::metrics::namespace),
+                sample: values.take(&keys::METRICS_SAMPLE, read::metrics::sample),
+                flush: values.take(&keys::METRICS_FLUSH, read::metrics::flush),
+                series: values.take(&keys::METRICS_SERIES, read::metrics::series),
+                selection: MetricSelection {
+                    on: values.take(&keys::METRICS_ON, read::metrics::names),
+                    off: values.take(&keys::METRICS_OFF, read::metrics::names),
+                },
+                include: values.take(&keys::METRICS_INCLUDE, read::globs),
+                exclude: values.take(&keys::METRICS_EXCLUDE, read::globs),
+                prometheus: values.take_optional(&keys::METRICS_PROMETHEUS, read::metrics::loopback),
+                patterns: values.take(&keys::METRICS_PATTERNS, read::metrics::patterns),
+            },
+            health: Health {
+                url: values.take(&keys::HEALTH_URL, read::metrics::health_url),
+                timeout: values.take(&keys::HEALTH_TIMEOUT, read::metrics::timeout),
             },
             spool: Spool {
                 directory: values.take(&keys::SPOOL_DIRECTORY, read::directory),

@@ -43,13 +43,18 @@ const METADATA: Duration = Duration::from_secs(45);
 /// A stop takes no longer: what is not delivered by then is in the spool.
 const STOP: Duration = Duration::from_millis(1900);
 
-/// What the log loop is told.
-#[derive(Debug)]
-pub enum Command {
+/// What is told of containers, to every loop that is about them.
+#[derive(Debug, Clone)]
+pub enum Seen {
     /// There is a container, new or started again. Without an engine, its log must be a file.
     Found(Box<Found>, Option<Engine>),
     /// These are all the containers that exist, by id.
     Listed(HashSet<String>),
+    /// A container's first process ended.
+    Died {
+        /// Its id.
+        id: String,
+    },
     /// A container has another name.
     Renamed {
         /// Its id.
@@ -62,6 +67,13 @@ pub enum Command {
         /// Its id.
         id: String,
     },
+}
+
+/// What the log loop is told.
+#[derive(Debug)]
+pub enum Command {
+    /// Something became of containers.
+    Seen(Seen),
     /// The configuration was read again.
     Reload(Box<logs::Settings>),
 }

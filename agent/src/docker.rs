@@ -80,11 +80,29 @@ pub struct Found {
     pub started: bool,
 }
 
+/// How a container is doing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct State {
+    /// Its first process, while it runs.
+    pub pid: Option<u32>,
+    /// When it was last started, as Docker writes it.
+    pub started_at: String,
+    /// How often Docker started it again by itself.
+    pub restarts: u64,
+    /// It has no network of its own: the host's, or another container's.
+    pub shares_network: bool,
+}
+
 /// What became of a container.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Happening {
     /// It was started, for the first time or again.
     Started(Container),
+    /// Its first process ended, for whatever reason.
+    Died {
+        /// Its id.
+        id: String,
+    },
     /// It has another name.
     Renamed {
         /// Its id.
@@ -164,10 +182,32 @@ impl Engine {
         })
     }
 
+    /// How a container is doing; `None` if it is gone.
+    pub async fn state(&self, id: &str) -> Result<Option<State>, DockerError> {
+        let answer = match self.0.inspect_container(id, None::<InspectContainerOptions>).await {
+            Ok(answer) => answer,
+            Err(source) => {
+                let error = DockerError { act: format!("inspect container {id}"), source };
+                return if error.is_gone() { Ok(None) } else { Err(error) };
+            }
+        };
+        let mode = answer.host_config.and_then(|host| host.network_mode).unwrap_or_default();
+        let state = answer.state.unwrap_or_default();
+        let pid = state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+        Ok(Some(State {
+            pid: pid.filter(|_| state.running == Some(true)),
+            started_at: state.started_at.unwrap_or_default(),
+            restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
+            shares_network: mode == "host" || mode.starts_with("container:"),
+        }))
+    }
+
     /// What becomes of containers, from `since` (seconds since the epoch) on, as it happens.
     pub fn happenings(&self, since: i64) -> impl Stream<Item = Result<Happening, DockerError>> + use<> {
-        let wanted =
-            HashMap::from([("type", vec!["container"]), ("event", vec!["start", "rename", "destroy"])]);
+        let wanted = HashMap::from([
+            ("type", vec!["container"]),
+            ("event", vec!["start", "die", "rename", "destroy"]),
+        ]);
         let options = EventsOptionsBuilder::new().since(&since.to_string()).filters(&wanted).build();
         self.0.events(Some(options)).filter_map(|event| async {
             match event {
@@ -210,6 +250,7 @@ fn happening(event: EventMessage) -> Option<Happening> {
             // Docker mixes the labels with attributes of its own.
             labels: attributes.into_iter().collect::<BTreeMap<_, _>>(),
         }),
+        "die" => Happening::Died { id },
         "rename" => Happening::Renamed { id, name },
         "destroy" => Happening::Removed { id },
         _ => return None,

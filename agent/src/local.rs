@@ -5,6 +5,7 @@
 //! on the eye by `look`.
 
 mod look;
+pub mod metrics;
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};

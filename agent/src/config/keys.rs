@@ -38,6 +38,9 @@ pub(super) const LOG_LEVEL: Key =
 pub(super) const HOST_INSTANCE_ID: Key =
     optional("host.instance_id", "a name for this host", r#""i-0123456789abcdef0""#);
 
+pub(super) const HOST_AUTO_SCALING_GROUP: Key =
+    optional("host.auto_scaling_group", "the name of an Auto Scaling group", r#""starttech-backend""#);
+
 pub(super) const DOCKER_SOCKET: Key =
     key("docker.socket", "the address of Docker's socket on this host", r#""unix:///var/run/docker.sock""#);
 
@@ -78,11 +81,57 @@ pub(super) const SPOOL_DIRECTORY: Key =
 
 pub(super) const SPOOL_MAX_BYTES: Key = key("spool.max_bytes", "a size of at least 8MiB", r#""256MiB""#);
 
+pub(super) const METRICS_ENABLED: Key = key("metrics.enabled", "true or false", "true");
+
+pub(super) const METRICS_NAMESPACE: Key =
+    key("metrics.namespace", "the name of a namespace", r#""StartTech/Backend""#);
+
+pub(super) const METRICS_SAMPLE: Key = key("metrics.sample", "a duration from 1s to 1m", r#""10s""#);
+
+pub(super) const METRICS_FLUSH: Key = key(
+    "metrics.flush",
+    "\"1s\", \"5s\", \"10s\", \"20s\", \"30s\", or whole minutes up to \"5m\"",
+    r#""60s""#,
+);
+
+pub(super) const METRICS_SERIES: Key = key(
+    "metrics.series",
+    "a list of \"InstanceId\" and \"AutoScalingGroupName\"",
+    r#"["InstanceId", "AutoScalingGroupName"]"#,
+);
+
+pub(super) const METRICS_ON: Key =
+    list("metrics.on", "a list of globs over metrics' names", r#"["cpu_usage_iowait", "container_blkio_*"]"#);
+
+pub(super) const METRICS_OFF: Key =
+    list("metrics.off", "a list of globs over metrics' names", r#"["disk_inodes_*", "swap_used_percent"]"#);
+
+pub(super) const METRICS_INCLUDE: Key =
+    list("metrics.include", "a list of globs", r#"["starttech-*", "tier=web"]"#);
+
+pub(super) const METRICS_EXCLUDE: Key =
+    list("metrics.exclude", "a list of globs", r#"["redis:*", "tier=debug"]"#);
+
+pub(super) const METRICS_PROMETHEUS: Key =
+    optional("metrics.prometheus", "a loopback address and port", r#""127.0.0.1:9464""#);
+
+pub(super) const METRICS_PATTERNS: Key = list(
+    "metrics.patterns",
+    "a list of patterns",
+    r#"[{ name = "logins", regex = '"path":"/auth/login".*"status":200' }]"#,
+);
+
+pub(super) const HEALTH_URL: Key =
+    key("health.url", "an http:// URL, or \"\" for none", r#""http://127.0.0.1:8080/health""#);
+
+pub(super) const HEALTH_TIMEOUT: Key = key("health.timeout", "a duration from 100ms to 1m", r#""5s""#);
+
 /// All of them, in the order of `agent.example.toml`.
-pub(super) const ALL: [Key; 18] = [
+pub(super) const ALL: [Key; 32] = [
     REGION,
     LOG_LEVEL,
     HOST_INSTANCE_ID,
+    HOST_AUTO_SCALING_GROUP,
     DOCKER_SOCKET,
     LOGS_GROUP,
     LOGS_RETENTION_DAYS,
@@ -96,6 +145,19 @@ pub(super) const ALL: [Key; 18] = [
     LOGS_REDACT_ENABLED,
     LOGS_REDACT_PATTERNS,
     LOGS_ROUTES,
+    METRICS_ENABLED,
+    METRICS_NAMESPACE,
+    METRICS_SAMPLE,
+    METRICS_FLUSH,
+    METRICS_SERIES,
+    METRICS_ON,
+    METRICS_OFF,
+    METRICS_INCLUDE,
+    METRICS_EXCLUDE,
+    METRICS_PROMETHEUS,
+    METRICS_PATTERNS,
+    HEALTH_URL,
+    HEALTH_TIMEOUT,
     SPOOL_DIRECTORY,
     SPOOL_MAX_BYTES,
 ];
@@ -132,19 +194,20 @@ pub(super) fn defaults() -> String {
 
 /// The known key that `written` was most likely meant to be, if any is near.
 pub(super) fn nearest(written: &str) -> Option<&'static str> {
+    nearest_of(written, ALL.iter().map(|key| key.name))
+}
+
+/// The name that `written` was most likely meant to be, if any is near.
+pub(super) fn nearest_of<'a>(written: &str, names: impl Iterator<Item = &'a str>) -> Option<&'a str> {
     // A variable does not tell a dot from an underscore.
     let plain = |name: &str| name.replace('_', ".");
-    let last = written.rsplit('.').next().unwrap_or_default();
-    let slips = |key: &Key| {
+    let last = |name: &str| name.rsplit('.').next().unwrap_or_default().to_owned();
+    let slips = |name: &str| {
         // The right key in the wrong section is as near as one slip of the finger.
-        distance(&plain(written), &plain(key.name)).min(1 + distance(last, key.last()))
+        distance(&plain(written), &plain(name)).min(1 + distance(&last(written), &last(name)))
     };
     let limit = (written.len() / 3).max(2);
-    ALL.iter()
-        .map(|key| (slips(key), key.name))
-        .min()
-        .filter(|&(slips, _)| slips <= limit)
-        .map(|(_, name)| name)
+    names.map(|name| (slips(name), name)).min().filter(|&(slips, _)| slips <= limit).map(|(_, name)| name)
 }
 
 /// How many characters must be typed, deleted, exchanged, or swapped with the next to make one word
@@ -198,7 +261,7 @@ mod tests {
             ("spool.max_size", Some("spool.max_bytes")),
             ("logs.region", Some("region")),
             ("aws.region", Some("region")),
-            ("metrics.namespace", None),
+            ("metrics.namspace", Some("metrics.namespace")),
             ("logs.retention.dys", Some("logs.retention_days")),
             ("token", None),
             ("x", None),

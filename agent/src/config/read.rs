@@ -1,5 +1,7 @@
 //! From what is written for a key to the value the program works with, or to why not.
 
+pub(super) mod metrics;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -227,6 +229,13 @@ fn matches_everything(regex: &Regex) -> bool {
 }
 
 pub(super) fn flush(written: Written<'_>) -> Result<Duration, Wrong> {
+    duration_within(written, FLUSH)
+}
+
+fn duration_within(
+    written: Written<'_>,
+    range: std::ops::RangeInclusive<Duration>,
+) -> Result<Duration, Wrong> {
     let text = match &written.value.kind {
         Kind::Integer(number) => {
             let what = format!("is {number} without a unit");
@@ -235,7 +244,7 @@ pub(super) fn flush(written: Written<'_>) -> Result<Duration, Wrong> {
         _ => written.text()?,
     };
     match duration(text) {
-        Some(duration) if FLUSH.contains(&duration) => Ok(duration),
+        Some(duration) if range.contains(&duration) => Ok(duration),
         Some(_) => Err(written.wrong(format!("is {text:?}"))),
         None => Err(written.wrong(format!("is {text:?}, which is no duration"))),
     }

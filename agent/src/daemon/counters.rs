@@ -25,6 +25,8 @@ pub struct Counters {
     pub dropped_spool_full: Counter,
     /// Events in batches that the service refused for good; they are in the spool's quarantine.
     pub set_aside: Counter,
+    /// Readings that failed or made no sense: each is a gap in a metric.
+    pub metric_errors: Counter,
 }
 
 /// One count.
@@ -44,6 +46,12 @@ impl Counter {
 }
 
 impl Counters {
+    /// Events that were lost, other than by the operator's own rule.
+    pub fn lost(&self) -> u64 {
+        let lost = [&self.dropped_too_old, &self.dropped_too_new, &self.dropped_spool_full, &self.set_aside];
+        lost.into_iter().map(Counter::get).sum()
+    }
+
     /// One line for the journal and for `systemctl status`.
     pub fn summary(&self) -> String {
         let dropped = [

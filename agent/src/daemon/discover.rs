@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
-use super::Command;
+use super::{Command, Seen};
 use crate::docker::{DockerError, Engine, Found, Happening};
 use crate::logs::Container;
 use crate::telemetry::{chain, now_seconds};
@@ -32,19 +32,35 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// How often an absent Docker is mentioned.
 const REMINDER: Duration = Duration::from_mins(10);
 
-/// Reports to `commands` until `stop`.
-pub async fn run(
-    socket: PathBuf,
-    commands: mpsc::Sender<Command>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    tokio::select! {
-        () = stop.cancelled() => Ok(()),
-        result = connect_again_and_again(&socket, &commands) => result,
+/// Who is told.
+#[derive(Debug)]
+pub struct Listeners {
+    /// The log loop: without it there is nothing to find.
+    pub logs: mpsc::Sender<Command>,
+    /// The metrics loop, if anything is measured.
+    pub metrics: Option<mpsc::Sender<Seen>>,
+}
+
+impl Listeners {
+    /// `None`: nobody listens any more.
+    async fn send(&self, seen: Seen) -> Option<()> {
+        if let Some(metrics) = &self.metrics {
+            // It ends after the log loop; if it ended early, the daemon ends, too.
+            metrics.send(seen.clone()).await.unwrap_or_default();
+        }
+        self.logs.send(Command::Seen(seen)).await.ok()
     }
 }
 
-async fn connect_again_and_again(socket: &Path, commands: &mpsc::Sender<Command>) -> anyhow::Result<()> {
+/// Reports to those who are to be `told` until `stop`.
+pub async fn run(socket: PathBuf, told: Listeners, stop: CancellationToken) -> anyhow::Result<()> {
+    tokio::select! {
+        () = stop.cancelled() => Ok(()),
+        result = connect_again_and_again(&socket, &told) => result,
+    }
+}
+
+async fn connect_again_and_again(socket: &Path, told: &Listeners) -> anyhow::Result<()> {
     let mut said: Option<Instant> = None;
     let mut since = now_seconds() - OVERLAP;
     let mut warned = HashSet::new();
@@ -53,12 +69,12 @@ async fn connect_again_and_again(socket: &Path, commands: &mpsc::Sender<Command>
             let engine = Engine::connect(socket).await?;
             info!("following Docker at {}", socket.display());
             said = None;
-            follow(&engine, commands, since, &mut warned).await
+            follow(&engine, told, since, &mut warned).await
         };
         let ended = session.await;
         since = now_seconds() - OVERLAP;
         let Err(error) = ended else {
-            if commands.is_closed() {
+            if told.logs.is_closed() {
                 return Ok(());
             }
             warn!("Docker's events broke off: following them again");
@@ -80,7 +96,7 @@ async fn connect_again_and_again(socket: &Path, commands: &mpsc::Sender<Command>
 /// of which was said that they cannot be looked at.
 async fn follow(
     engine: &Engine,
-    commands: &mpsc::Sender<Command>,
+    told: &Listeners,
     since: i64,
     warned: &mut HashSet<String>,
 ) -> Result<(), DockerError> {
@@ -95,12 +111,12 @@ async fn follow(
     let mut later = Later { engine, containers, warned, due: HashMap::new(), looking: None };
     for id in ids {
         if let Some(found) = later.settle(&id, look(engine, &id, containers).await)?
-            && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
+            && told.send(Seen::Found(Box::new(found), Some(engine.clone()))).await.is_none()
         {
             return Ok(());
         }
     }
-    if commands.send(Command::Listed(known)).await.is_err() {
+    if told.send(Seen::Listed(known)).await.is_none() {
         return Ok(());
     }
     loop {
@@ -111,7 +127,7 @@ async fn follow(
             next = async { if let Some(told) = told { told } else { happenings.next().await } } => next,
             (id, looked) = later.next() => {
                 if let Some(found) = later.settle(&id, looked)?
-                    && commands.send(Command::Found(Box::new(found), Some(engine.clone()))).await.is_err()
+                    && told.send(Seen::Found(Box::new(found), Some(engine.clone()))).await.is_none()
                 {
                     return Ok(());
                 }
@@ -119,26 +135,27 @@ async fn follow(
             }
         };
         let Some(happening) = next else { return Ok(()) };
-        let command = match happening? {
+        let seen = match happening? {
             Happening::Started(container) => {
                 let id = container.id.clone();
                 later.outdated(&id);
                 let looked = started(engine, container, containers).await;
                 match later.settle(&id, looked)? {
-                    Some(found) => Command::Found(Box::new(found), Some(engine.clone())),
+                    Some(found) => Seen::Found(Box::new(found), Some(engine.clone())),
                     None => continue,
                 }
             }
+            Happening::Died { id } => Seen::Died { id },
             Happening::Renamed { id, name } => {
                 later.outdated(&id);
-                Command::Renamed { id, name }
+                Seen::Renamed { id, name }
             }
             Happening::Removed { id } => {
                 later.forget(&id);
-                Command::Removed { id }
+                Seen::Removed { id }
             }
         };
-        if commands.send(command).await.is_err() {
+        if told.send(seen).await.is_none() {
             return Ok(());
         }
     }
@@ -307,12 +324,12 @@ mod tests {
         });
         let (sender, mut commands) = mpsc::channel(8);
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(socket, sender, stop.clone()));
+        let running = tokio::spawn(run(socket, Listeners { logs: sender, metrics: None }, stop.clone()));
         let mut told = Vec::new();
         while told.len() < 4 {
             told.push(match commands.recv().await.unwrap() {
-                Command::Found(found, _) => found.container.id,
-                Command::Listed(known) => format!("{} listed", known.len()),
+                Command::Seen(Seen::Found(found, _)) => found.container.id,
+                Command::Seen(Seen::Listed(known)) => format!("{} listed", known.len()),
                 other => panic!("{other:?}"),
             });
         }

@@ -12,10 +12,10 @@ use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
 
-use super::Command;
 use super::api::{self, Piece};
 use super::counters::Counters;
 use super::source::{self, Log, Source, Way};
+use super::{Command, Seen};
 use crate::docker::{Engine, Found};
 use crate::logs::cursor::Cursor;
 use crate::logs::finish::Finisher;
@@ -148,15 +148,16 @@ impl Logs {
 
     fn obey(&mut self, command: Command) {
         match command {
-            Command::Found(found, engine) => self.found(*found, engine),
-            Command::Listed(known) => self.listed(&known),
-            Command::Renamed { id, name } => {
+            Command::Seen(Seen::Found(found, engine)) => self.found(*found, engine),
+            Command::Seen(Seen::Listed(known)) => self.listed(&known),
+            Command::Seen(Seen::Died { .. }) => {}
+            Command::Seen(Seen::Renamed { id, name }) => {
                 if let Some(source) = self.sources.get_mut(&id) {
                     source.found.container.name = name;
                     self.reconsider();
                 }
             }
-            Command::Removed { id } => {
+            Command::Seen(Seen::Removed { id }) => {
                 if let Some(source) = self.sources.get_mut(&id) {
                     source.removed = true;
                     source.started_again();

@@ -13,6 +13,9 @@ use super::{Container, Destination};
 /// The label by which a container says that its lines are nobody's business: `starttech.logs=false`.
 pub const OPT_OUT_LABEL: &str = "starttech.logs";
 
+/// The same for being measured: `starttech.metrics=false`.
+pub const METRICS_OPT_OUT_LABEL: &str = "starttech.metrics";
+
 /// Longest name of a stream, in characters.
 /// <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_CreateLogStream.html>
 pub const STREAM_LENGTH: usize = 512;
@@ -50,8 +53,7 @@ pub struct Route {
 impl Selection {
     /// The container's destination, or `None` if its lines stay here.
     pub fn choose(&self, container: &Container, instance_id: &str) -> Option<Destination> {
-        let wanted = self.include.is_empty() || self.include.matches(container);
-        if opted_out(container) || !wanted || self.exclude.matches(container) {
+        if !is_wanted(container, &self.include, &self.exclude, OPT_OUT_LABEL) {
             return None;
         }
         let route = self.routes.iter().find(|route| route.containers.matches(container));
@@ -73,8 +75,11 @@ impl Selection {
     }
 }
 
-fn opted_out(container: &Container) -> bool {
-    container.labels.get(OPT_OUT_LABEL).is_some_and(|value| value.trim().eq_ignore_ascii_case("false"))
+/// Whether a container is included, not excluded, and does not say `label=false` of itself.
+pub fn is_wanted(container: &Container, include: &Globs, exclude: &Globs, label: &str) -> bool {
+    let opted_out =
+        container.labels.get(label).is_some_and(|value| value.trim().eq_ignore_ascii_case("false"));
+    !opted_out && (include.is_empty() || include.matches(container)) && !exclude.matches(container)
 }
 
 /// Patterns over containers. One with a `=` is held against each label as `label=value`, any other

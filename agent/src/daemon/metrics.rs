@@ -1,0 +1,369 @@
+//! The metrics loop: looks at everything now and then, and sends what came of each period into the spool.
+//!
+//! What is measured is in the edges, what becomes of it in `metrics`; this file only waits, asks and hands
+//! on. Nothing that hangs may stop the tick: the health check runs beside it.
+
+mod containers;
+
+use std::collections::HashMap;
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use log::{error, info, warn};
+use tokio::sync::{mpsc, watch};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+
+use super::Seen;
+use super::counters::Counters;
+use crate::config::{MetricSelection, SeriesWanted};
+use crate::host::Host;
+use crate::logs::Destination;
+use crate::logs::batch::Finished;
+use crate::logs::cursor::Cursor;
+use crate::logs::route::Globs;
+use crate::metrics::aggregate::{Aggregate, Datapoint, Values};
+use crate::metrics::batch::{Head, pack};
+use crate::metrics::counter::Counter;
+use crate::metrics::exposition::Latest;
+use crate::metrics::tally::Tally;
+use crate::metrics::{Metric, Readings, name};
+use crate::probe::Probe;
+use crate::spool::Spool;
+use crate::telemetry;
+use containers::Containers;
+
+/// After a period has ended, its last lines are waited for: they are read five times a second.
+const GRACE: Duration = Duration::from_secs(2);
+/// Hosts send at a moment of their own within this: a thousand of them must not call in one second.
+const SPREAD: Duration = Duration::from_secs(10);
+/// How often the same fault is told again.
+const REMINDER: Duration = Duration::from_mins(10);
+/// Faults that are remembered as told.
+const MOST_TOLD: usize = 200;
+/// Batches that the disk does not take are kept in memory, so many: an hour of them, as a rule.
+const MOST_UNWRITTEN: usize = 60;
+/// Under this name the spool keeps what is measured.
+const OWNER: &str = "metrics";
+
+/// What is measured, how often, and where it goes.
+#[derive(Debug)]
+pub struct Settings {
+    /// The namespace of all metrics.
+    pub namespace: String,
+    /// Between two looks.
+    pub sample: Duration,
+    /// How long a period is.
+    pub flush: Duration,
+    /// Under which dimensions metrics are sent.
+    pub series: SeriesWanted,
+    /// Which metrics are sent.
+    pub selection: MetricSelection,
+    /// Only these containers, and not those.
+    pub containers: [Globs; 2],
+    /// This host's dimension.
+    pub instance_id: String,
+    /// Nothing of it costs money: all that is measured is shown.
+    pub local: bool,
+}
+
+/// What the loop shares with others.
+#[derive(Debug)]
+pub struct Shared {
+    /// Where datapoints wait.
+    pub spool: Arc<Spool>,
+    /// Where lines wait.
+    pub lines: Arc<Spool>,
+    /// What became of lines.
+    pub counters: Arc<Counters>,
+    /// What lines said.
+    pub tally: Arc<Mutex<Tally>>,
+    /// The Auto Scaling group, once it is known.
+    pub group: watch::Receiver<Option<String>>,
+    /// For those who ask, if anybody may.
+    pub latest: Option<Arc<Mutex<Latest>>>,
+}
+
+/// The loop and what it holds.
+#[derive(Debug)]
+pub struct Metrics {
+    settings: Settings,
+    shared: Shared,
+    host: Host,
+    containers: Containers,
+    /// At home, or out asking.
+    probe: Option<Probe>,
+    probing: JoinSet<(Probe, Readings)>,
+    aggregate: Aggregate,
+    shipped: Counter,
+    dropped: Counter,
+    told: HashMap<String, Instant>,
+}
+
+impl Metrics {
+    /// A loop that has not looked at anything yet.
+    pub fn new(settings: Settings, shared: Shared, probe: Option<Probe>) -> Self {
+        let period_ms = i64::try_from(settings.flush.as_millis()).unwrap_or(i64::MAX);
+        Self {
+            containers: Containers::new(settings.containers.clone()),
+            settings,
+            shared,
+            host: Host::new(),
+            probe,
+            probing: JoinSet::new(),
+            aggregate: Aggregate::new(period_ms),
+            shipped: Counter::default(),
+            dropped: Counter::default(),
+            told: HashMap::new(),
+        }
+    }
+
+    /// Runs until all lines are read (`read`); then everything that was measured is in the spool.
+    pub async fn run(mut self, mut seen: mpsc::Receiver<Seen>, read: CancellationToken) -> anyhow::Result<()> {
+        let mut ticks = interval(self.settings.sample.min(self.settings.flush));
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let spread = GRACE + SPREAD.min(self.settings.flush / 6).mul_f64(fastrand::f64());
+        let mut due_ms = self.due(spread);
+        loop {
+            let wait = u64::try_from(due_ms - telemetry::now_ms()).unwrap_or_default();
+            if Duration::from_millis(wait) > self.settings.flush + spread {
+                due_ms = self.due(spread); // the clock was set back
+                continue;
+            }
+            tokio::select! {
+                biased;
+                () = read.cancelled() => break,
+                Some(seen) = seen.recv() => self.containers.seen(seen, telemetry::now_ms(), &mut self.aggregate),
+                Some(looked) = self.containers.next() => {
+                    let mut readings = Readings::default();
+                    self.containers.settle(looked, &mut readings);
+                    self.took(&readings);
+                }
+                probed = async { self.probing.join_next().await }, if !self.probing.is_empty() => self.probed(probed)?,
+                () = sleep(Duration::from_millis(wait)) => {
+                    self.flush(false).await?;
+                    due_ms = self.due(spread);
+                }
+                _ = ticks.tick() => self.sample().await,
+            }
+        }
+        self.probing.shutdown().await;
+        self.flush(true).await
+    }
+
+    /// When to send next, in milliseconds since the epoch.
+    fn due(&self, spread: Duration) -> i64 {
+        let spread = i64::try_from(spread.as_millis()).unwrap_or_default();
+        // Shortly after a period's end, that period is still to be sent.
+        self.aggregate.end_of_period(telemetry::now_ms() - spread) + spread
+    }
+
+    /// Looks at everything once.
+    async fn sample(&mut self) {
+        let mut readings = Readings::default();
+        self.host.sample(&mut readings).await;
+        self.containers.sample(&mut readings);
+        self.own(&mut readings);
+        self.took(&readings);
+        if let Some(mut probe) = self.probe.take() {
+            self.probing.spawn(async move {
+                let mut readings = Readings::default();
+                probe.sample(&mut readings).await;
+                (probe, readings)
+            });
+        }
+        if lock(&self.shared.tally).is_full() {
+            lock(&self.shared.tally).take(&mut self.aggregate);
+        }
+    }
+
+    fn probed(&mut self, probed: Option<Result<(Probe, Readings), tokio::task::JoinError>>) -> anyhow::Result<()> {
+        if let Some(probed) = probed {
+            let (probe, readings) = probed.context("the health check panicked")?;
+            self.took(&readings);
+            self.probe = Some(probe);
+        }
+        Ok(())
+    }
+
+    /// Of the agent itself.
+    fn own(&mut self, readings: &mut Readings) {
+        let counters = &self.shared.counters;
+        readings.put(&name::AGENT_UP, None, 1.0);
+        if let Some(shipped) = self.shipped.added(counters.shipped.get()) {
+            readings.put(&name::AGENT_EVENTS_SHIPPED, None, as_f64(shipped));
+        }
+        if let Some(dropped) = self.dropped.added(counters.lost()) {
+            readings.put(&name::AGENT_EVENTS_DROPPED, None, as_f64(dropped));
+        }
+        let lines = &self.shared.lines;
+        let lag_ms = lines.oldest_ms().map_or(0, |oldest_ms| telemetry::now_ms() - oldest_ms);
+        readings.put(&name::AGENT_DELIVERY_LAG, None, as_f64(u64::try_from(lag_ms).unwrap_or_default()) / 1e3);
+        readings.put(&name::AGENT_SPOOL_BYTES, None, as_f64(lines.bytes() + self.shared.spool.bytes()));
+    }
+
+    /// Takes what a look gave, and tells what it did not.
+    fn took(&mut self, readings: &Readings) {
+        let now_ms = telemetry::now_ms();
+        self.aggregate.take(now_ms, readings);
+        if let Some(latest) = &self.shared.latest {
+            lock(latest).take(readings, now_ms);
+        }
+        for fault in &readings.faults {
+            self.fault(fault);
+        }
+    }
+
+    /// Counts a reading that failed, and tells of it if that was not done lately.
+    fn fault(&mut self, words: &str) {
+        self.shared.counters.metric_errors.add(1);
+        self.aggregate.add(telemetry::now_ms(), &name::AGENT_METRIC_ERRORS, None, 1.0);
+        let now = Instant::now();
+        if self.told.get(words).is_some_and(|told| *told + REMINDER > now) {
+            return;
+        }
+        self.told.retain(|_, told| *told + REMINDER > now);
+        if self.told.len() < MOST_TOLD {
+            self.told.insert(words.to_owned(), now);
+            warn!("a gap in the metrics: {words}");
+        }
+    }
+
+    /// Sends the periods that ended, or all of them.
+    async fn flush(&mut self, all: bool) -> anyhow::Result<()> {
+        let now_ms = telemetry::now_ms();
+        let faults = {
+            let mut tally = lock(&self.shared.tally);
+            tally.touch(now_ms);
+            tally.take(&mut self.aggregate);
+            tally.take_faults()
+        };
+        for (words, times) in faults {
+            self.shared.counters.metric_errors.add(times.saturating_sub(1));
+            self.fault(&words);
+        }
+        let closed = self.aggregate.close(now_ms, all);
+        self.show(&closed);
+        let selection = &self.settings.selection;
+        let wanted = |metric: &Metric| if self.settings.local { selection.shows(metric) } else { selection.sends(metric) };
+        let datapoints: Vec<Datapoint> = closed.into_iter().filter(|point| wanted(point.metric)).collect();
+        let head = self.head();
+        if head.series.is_empty() {
+            return Ok(());
+        }
+        for packed in pack(&head, datapoints) {
+            let batch = Finished {
+                destination: Destination { group: head.namespace.clone(), stream: OWNER.to_owned() },
+                body: packed.body,
+                events: packed.datums,
+                first_ms: packed.first_ms,
+                last_ms: packed.last_ms,
+            };
+            self.append(batch).await?;
+        }
+        Ok(())
+    }
+
+    async fn append(&mut self, batch: Finished) -> anyhow::Result<()> {
+        let datums = batch.events as u64;
+        let spool = Arc::clone(&self.shared.spool);
+        let appended = spawn_blocking(move || spool.append(OWNER, &Cursor::default(), batch))
+            .await
+            .context("writing datapoints to the spool panicked")?;
+        if appended.dropped > 0 {
+            self.fault(&format!("{} old datapoints were given up: the spool is full", appended.dropped));
+        }
+        if let Some((error, unwritten)) = appended.unwritten {
+            let (header, body) = *unwritten;
+            if self.shared.spool.unwritten() < MOST_UNWRITTEN {
+                self.shared.spool.keep(&header, body);
+            } else {
+                self.fault(&format!("{datums} datapoints were given up: they cannot be written to the spool ({error})"));
+            }
+        }
+        Ok(())
+    }
+
+    /// Under which dimensions everything is sent. Before the group is known, only under the host's own.
+    fn head(&self) -> Head {
+        let Settings { namespace, series, instance_id, flush, local, .. } = &self.settings;
+        let group = self.shared.group.borrow().clone();
+        let instance = [(name::INSTANCE_ID, instance_id.as_str())];
+        let shared = group.as_deref().map(|group| [(name::AUTO_SCALING_GROUP, group)]);
+        let mut wanted: Vec<&[(&str, &str)]> = Vec::new();
+        if series.instance || *local {
+            wanted.push(&instance);
+        }
+        if let Some(shared) = &shared
+            && series.group
+            && !local
+        {
+            wanted.push(shared);
+        }
+        Head::new(namespace.clone(), &wanted, if *flush < Duration::from_mins(1) { 1 } else { 60 })
+    }
+
+    /// For those who ask.
+    fn show(&self, closed: &[Datapoint]) {
+        let Some(latest) = &self.shared.latest else { return };
+        let now_ms = telemetry::now_ms();
+        let mut latest = lock(latest);
+        for point in closed {
+            if let Values::Distribution(values) = &point.values {
+                latest.distribution(point.metric, point.of.as_deref(), values, now_ms);
+            }
+        }
+    }
+}
+
+/// Finds out the group of this host, however long that takes; once.
+pub async fn find_group(
+    ask: impl AsyncFn() -> Result<Option<String>, String>,
+    again: Duration,
+    found: watch::Sender<Option<String>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    let mut said = false;
+    let asking = async {
+        loop {
+            match ask().await {
+                Ok(None) => {
+                    info!("this host is in no Auto Scaling group: its metrics have no series of a group");
+                    break;
+                }
+                Ok(Some(group)) => {
+                    info!("this host is in the Auto Scaling group {group}");
+                    found.send_replace(Some(group));
+                    break;
+                }
+                Err(reason) if !said => {
+                    said = true;
+                    error!(
+                        "cannot find out this host's Auto Scaling group: {reason}; its metrics have no series of the \
+                         group until then; set host.auto_scaling_group"
+                    );
+                }
+                Err(_) => {}
+            }
+            sleep(again).await;
+        }
+        pending::<()>().await;
+    };
+    tokio::select! {
+        () = stop.cancelled() => {}
+        () = asking => {}
+    }
+    Ok(())
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "counts and bytes of one host")]
+fn as_f64(count: u64) -> f64 {
+    count as f64
+}

@@ -1,0 +1,167 @@
+//! The containers that are measured: which, under what name, and whether they run.
+//!
+//! What becomes of them is told by Docker's events; what they use is read from the kernel's files. Docker
+//! itself is only asked when a container was started.
+
+use std::collections::{BTreeSet, HashMap};
+
+use tokio::task::{JoinError, JoinSet};
+use tokio::time::Instant;
+
+use super::Seen;
+use crate::cgroup::Group;
+use crate::docker::{DockerError, Engine, State};
+use crate::logs::Container;
+use crate::logs::route::{Globs, METRICS_OPT_OUT_LABEL, is_wanted};
+use crate::metrics::aggregate::Aggregate;
+use crate::metrics::{Readings, name};
+use crate::telemetry::chain;
+
+/// Names of containers in one run: each makes metrics to pay for, and a job that is run again and again
+/// under names that Docker makes up would make them for ever.
+const MOST_NAMES: usize = 100;
+
+/// What came of asking Docker for a container.
+pub(super) type Looked = Result<(String, Result<Option<State>, DockerError>), JoinError>;
+
+/// All that are measured.
+#[derive(Debug)]
+pub(super) struct Containers {
+    include: Globs,
+    exclude: Globs,
+    watched: HashMap<String, Watched>,
+    looks: JoinSet<(String, Result<Option<State>, DockerError>)>,
+    names: BTreeSet<String>,
+}
+
+#[derive(Debug)]
+struct Watched {
+    container: Container,
+    /// As Docker said last; `None` before it said anything.
+    state: Option<State>,
+    /// Where the kernel accounts for it, while it runs.
+    group: Option<Group>,
+    /// Starts that were not told yet.
+    restarts: u64,
+}
+
+impl Containers {
+    pub(super) fn new([include, exclude]: [Globs; 2]) -> Self {
+        Self { include, exclude, watched: HashMap::new(), looks: JoinSet::new(), names: BTreeSet::new() }
+    }
+
+    /// Takes note of what became of a container.
+    pub(super) fn seen(&mut self, seen: Seen, now_ms: i64, aggregate: &mut Aggregate) {
+        match seen {
+            Seen::Found(found, engine) => {
+                if let Some(engine) = engine {
+                    self.found(found.container, engine);
+                }
+            }
+            Seen::Listed(ids) => self.watched.retain(|id, _| ids.contains(id)),
+            Seen::Died { id } => {
+                if let Some(watched) = self.watched.get_mut(&id) {
+                    watched.group = None;
+                    if let Some(state) = &mut watched.state {
+                        state.pid = None;
+                    }
+                    // However soon it is up again: the period's minimum says so.
+                    aggregate.add(now_ms, &name::CONTAINER_UP, Some(&watched.container.name), 0.0);
+                }
+            }
+            Seen::Renamed { id, name } => {
+                if let Some(watched) = self.watched.get_mut(&id) {
+                    watched.container.name = name;
+                }
+            }
+            Seen::Removed { id } => {
+                self.watched.remove(&id);
+            }
+        }
+    }
+
+    fn found(&mut self, container: Container, engine: Engine) {
+        let id = container.id.clone();
+        match self.watched.get_mut(&id) {
+            Some(watched) => watched.container = container,
+            None => {
+                let new = Watched { container, state: None, group: None, restarts: 0 };
+                self.watched.insert(id.clone(), new);
+            }
+        }
+        self.looks.spawn(async move {
+            let state = engine.state(&id).await;
+            (id, state)
+        });
+    }
+
+    /// What Docker said of a container that was started; `None` if nobody was asked.
+    pub(super) async fn next(&mut self) -> Option<Looked> {
+        self.looks.join_next().await
+    }
+
+    /// Takes what Docker said.
+    pub(super) fn settle(&mut self, looked: Looked, readings: &mut Readings) {
+        let (id, state) = match looked {
+            Ok((id, Ok(state))) => (id, state),
+            Ok((_, Err(error))) => return readings.fault(chain(&error)),
+            Err(_) => return readings.fault("a look at a container panicked"),
+        };
+        let Some(state) = state else {
+            self.watched.remove(&id);
+            return;
+        };
+        let Some(watched) = self.watched.get_mut(&id) else { return };
+        if let Some(before) = &watched.state
+            && before.started_at != state.started_at
+        {
+            // Started by hand, or by Docker, and then perhaps several times since.
+            watched.restarts += state.restarts.saturating_sub(before.restarts).max(1);
+        }
+        let before = watched.state.replace(state);
+        let pid = watched.state.as_ref().and_then(|state| state.pid);
+        if watched.group.is_some() && before.and_then(|before| before.pid) == pid {
+            return; // the same process as before
+        }
+        watched.group = None;
+        if let Some(pid) = pid {
+            match Group::find(pid) {
+                Ok(group) => watched.group = Some(group),
+                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {} // it ended; Docker tells
+                Err(error) => {
+                    readings.fault(format!("cannot find the cgroup of container {}: {error}", watched.container.name));
+                }
+            }
+        }
+    }
+
+    /// Looks at all of them once.
+    pub(super) fn sample(&mut self, readings: &mut Readings) {
+        let now = Instant::now().into_std();
+        for watched in self.watched.values_mut() {
+            let Some(state) = &watched.state else { continue };
+            let container = &watched.container;
+            if !is_wanted(container, &self.include, &self.exclude, METRICS_OPT_OUT_LABEL) {
+                continue;
+            }
+            if !self.names.contains(&container.name) {
+                if self.names.len() >= MOST_NAMES {
+                    readings.fault(format!(
+                        "there were containers of more than {MOST_NAMES} names: the others are not measured; \
+                         leave some out by metrics.exclude"
+                    ));
+                    continue;
+                }
+                self.names.insert(container.name.clone());
+            }
+            let up = if state.pid.is_some() { 1.0 } else { 0.0 };
+            readings.put(&name::CONTAINER_UP, Some(&container.name), up);
+            #[expect(clippy::cast_precision_loss, reason = "restarts between two looks")]
+            let restarts = std::mem::take(&mut watched.restarts) as f64;
+            readings.put(&name::CONTAINER_RESTARTS, Some(&container.name), restarts);
+            if let Some(group) = &mut watched.group {
+                group.sample(&container.name, state.shares_network, now, readings);
+            }
+        }
+    }
+}
