@@ -245,7 +245,12 @@ fn settings(config: &Config, identity: &Identity) -> anyhow::Result<logs::Settin
         instance_id: identity.instance_id.clone(),
         multiline: config.logs.multiline,
         flush: config.logs.flush,
-        finisher: Finisher::new(FinisherSettings { structure: config.logs.structure, redactor, drop }),
+        finisher: Finisher::new(FinisherSettings {
+            structure: config.logs.structure,
+            redactor,
+            drop,
+            observer: None,
+        }),
     })
 }
 

@@ -3,6 +3,7 @@
 //!
 //! ```text
 //! json_file, local_file, frame ─Record─▶ line ─Line─▶ event ─Event─▶ finish ─message─▶ batch ─Batch─▶ Sink
+//!                                                                    └─facts─▶ metrics/tally
 //! ```
 //!
 //! Pure: no clock, no disk, no network, no tokio, no SDK. Whoever calls says what time it is.
@@ -21,9 +22,17 @@ pub mod finish;
 
 pub mod clean;
 
+mod members;
+
 pub mod structure;
 
 pub mod redact;
+
+pub mod facts;
+
+pub mod pattern;
+
+pub mod observer;
 
 pub mod batch;
 

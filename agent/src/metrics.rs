@@ -17,6 +17,8 @@ pub mod distribution;
 
 pub mod name;
 
+pub mod tally;
+
 /// What is measured. The agent's own are the constants of [`name`]; the operator may add some.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Metric {

@@ -6,6 +6,7 @@ use regex::RegexSet;
 use super::batch::EVENT_BYTES;
 use super::event::Event;
 use super::line::Part;
+use super::observer::Observer;
 use super::redact::Redactor;
 use super::structure::{glued, structure};
 
@@ -21,6 +22,8 @@ pub struct Settings {
     pub redactor: Option<Redactor>,
     /// Finished messages that match one of these do not leave.
     pub drop: RegexSet,
+    /// Counts what messages say, those that are dropped too.
+    pub observer: Option<Observer>,
 }
 
 /// Finishes the messages of one container after the other.
@@ -39,24 +42,57 @@ impl Finisher {
     /// Emits the messages of one event: one, but for an access line glued to another line, or a
     /// message that is too long. Gives the number of messages that were dropped as configured.
     pub fn finish(&mut self, event: &Event<'_>, emit: &mut impl FnMut(&str)) -> u64 {
-        if self.settings.structure
-            && event.part.is_none()
+        let Settings { structure, observer, .. } = &self.settings;
+        if event.part.is_none()
+            && (*structure || observer.is_some())
             && let Some((before, access)) = glued(event.text).and_then(|at| event.text.split_at_checked(at))
         {
-            return self.message(before, event, emit) + self.message(access, event, emit);
+            if *structure {
+                return self.message(before, event, emit) + self.message(access, event, emit);
+            }
+            self.shape(before, event);
+            self.shape(access, event);
+            return self.ship(event.text, event, emit);
         }
         self.message(event.text, event, emit)
     }
 
     fn message(&mut self, text: &str, event: &Event<'_>, emit: &mut impl FnMut(&str)) -> u64 {
-        let shaped = self.settings.structure
+        if self.shape(text, event) && self.settings.structure {
+            let structured = std::mem::take(&mut self.structured);
+            let dropped = self.ship(&structured, event, emit);
+            self.structured = structured;
+            return dropped;
+        }
+        self.ship(text, event, emit)
+    }
+
+    /// Structures a message, if anybody wants that, and counts what it says. Whether there is a structured
+    /// one now.
+    fn shape(&mut self, text: &str, event: &Event<'_>) -> bool {
+        let Settings { structure: wanted, observer, .. } = &self.settings;
+        let shaped = (*wanted || observer.is_some())
             && event.part.is_none()
             && structure(text, event.time_ns, &mut self.structured);
-        let text = if shaped { &self.structured } else { text };
+        if let Some(observer) = observer
+            && is_first(event)
+        {
+            let facts = observer.facts(if shaped { &self.structured } else { text });
+            observer.count(event.time_ns, &facts);
+        }
+        shaped
+    }
+
+    fn ship(&self, text: &str, event: &Event<'_>, emit: &mut impl FnMut(&str)) -> u64 {
         let redacted = self.settings.redactor.as_ref().map(|redactor| redactor.redact(text));
         let text = redacted.as_deref().unwrap_or(text);
         if text.is_empty() {
             return 0;
+        }
+        if let Some(observer) = &self.settings.observer
+            && is_first(event)
+        {
+            observer.shipped(event.time_ns, text);
         }
         if !self.settings.drop.is_empty() && self.settings.drop.is_match(text) {
             return 1;
@@ -76,6 +112,11 @@ impl Finisher {
         }
         0
     }
+}
+
+/// Of an overlong line the first part says what there is to count.
+fn is_first(event: &Event<'_>) -> bool {
+    event.part.is_none_or(|part| part.number == 1)
 }
 
 /// Emits a message that is too long in pieces, each marked, cut between characters.
@@ -106,6 +147,7 @@ mod tests {
             structure: true,
             redactor: Some(Redactor::new(&[]).unwrap()),
             drop: RegexSet::new(["^drop me$"]).unwrap(),
+            observer: None,
         });
         let start = Position::File {
             file: FileId { inode: 1, head: 0, head_len: 0, born_ns: None },

@@ -223,7 +223,7 @@ mod tests {
     const FILE: FileId = FileId { inode: 1, head: 0, head_len: 0, born_ns: None };
 
     fn finisher() -> Finisher {
-        Finisher::new(Settings { structure: false, redactor: None, drop: RegexSet::empty() })
+        Finisher::new(Settings { structure: false, redactor: None, drop: RegexSet::empty(), observer: None })
     }
 
     fn destination() -> Destination {

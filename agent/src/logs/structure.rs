@@ -8,12 +8,12 @@
 
 mod access;
 mod gin;
-mod go;
+pub(super) mod go;
 mod json;
 mod object;
 mod panic;
 mod slog;
-mod std_log;
+pub(super) mod std_log;
 
 use std::sync::LazyLock;
 

@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 
 /// What follows `shape` at the start of `text`, where a `0` in the shape stands for any digit.
-pub(super) fn after_shape<'a>(text: &'a str, shape: &str) -> Option<&'a str> {
+pub(in crate::logs) fn after_shape<'a>(text: &'a str, shape: &str) -> Option<&'a str> {
     let (head, rest) = text.split_at_checked(shape.len())?;
     let fits =
         head.bytes().zip(shape.bytes()).all(|(b, s)| if s == b'0' { b.is_ascii_digit() } else { b == s });
@@ -72,7 +72,7 @@ fn scalar(code: u32) -> char {
 }
 
 /// A duration such as `1m2.5s`, `412.07µs` or `0s`, in nanoseconds; what is finer is cut off.
-pub(super) fn duration(text: &str) -> Option<u64> {
+pub(in crate::logs) fn duration(text: &str) -> Option<u64> {
     let mut rest = text;
     let mut total = 0_u64;
     loop {

@@ -45,7 +45,7 @@ pub(super) fn structure(text: &str, time_ns: i64, out: &mut String) -> Option<()
 }
 
 /// What follows the date, with or without microseconds.
-pub(super) fn after_date(text: &str) -> Option<&str> {
+pub(in crate::logs) fn after_date(text: &str) -> Option<&str> {
     let rest = go::after_shape(text, "0000/00/00 00:00:00")?;
     go::after_shape(rest, ".000000").unwrap_or(rest).strip_prefix(' ')
 }
@@ -118,7 +118,8 @@ const FAILURES: [&str; 9] = [
     "listen tcp ",
 ];
 
-fn level(message: &str) -> &'static str {
+/// The level of a message, judged from how it begins: `DEBUG`, `INFO`, `WARN`, `ERROR` or `FATAL`.
+pub(in crate::logs) fn level(message: &str) -> &'static str {
     let bare = message.strip_prefix('[').unwrap_or(message);
     let end = bare.bytes().position(|b| !b.is_ascii_alphabetic()).unwrap_or(bare.len());
     let (word, after) = bare.split_at_checked(end).unwrap_or(("", bare));
