@@ -6,6 +6,8 @@ pub mod counters;
 pub mod deliver;
 pub mod discover;
 pub mod logs;
+mod measure;
+pub mod metrics;
 mod source;
 pub mod supervise;
 
@@ -25,13 +27,16 @@ use tokio_util::sync::CancellationToken;
 use crate::config::identity::environment_region;
 use crate::config::{Config, Faults, Identity};
 use crate::docker::{Engine, Found};
-use crate::local::Directory;
+use crate::local::{self, Directory};
 use crate::logs::Sink;
 use crate::logs::finish::{Finisher, Settings as FinisherSettings};
+use crate::logs::observer::Observer;
 use crate::logs::redact::Redactor;
 use crate::spool::Spool;
 use crate::{aws, imds, systemd, telemetry};
 use counters::Counters;
+use discover::Listeners;
+use measure::Measure;
 use supervise::Supervisor;
 
 /// Commands on their way to the log loop.
@@ -114,28 +119,30 @@ pub async fn run(
         () = &mut shutdown => return Ok(()),
     };
     if let Some(directory) = start.local.clone() {
-        let sink = Directory::new(&directory, true);
-        return run_into(sink, directory.join(".spool"), start, identity, hangups, shutdown).await;
+        let sinks = (Directory::new(&directory, true), local::metrics::Metrics::new(&directory, true));
+        return Box::pin(run_into(sinks, directory.join(".spool"), start, identity, hangups, shutdown)).await;
     }
     info!(
         "this host is {} ({}), region {} ({})",
         identity.instance_id, identity.instance_id_from, identity.region, identity.region_from
     );
     let sdk = aws::sdk_config(&identity.region).await;
-    let sink = aws::logs::CloudWatchLogs::new(&sdk, start.config.logs.retention_days);
+    let lines = aws::logs::CloudWatchLogs::new(&sdk, start.config.logs.retention_days);
+    let sinks = (lines, aws::metrics::CloudWatch::new(&sdk, telemetry::now_ms));
     let directory = start.config.spool.directory.clone();
-    Box::pin(run_into(sink, directory, start, identity, hangups, shutdown)).await
+    Box::pin(run_into(sinks, directory, start, identity, hangups, shutdown)).await
 }
 
 async fn run_into(
-    sink: impl Sink,
+    (sink, metrics_sink): (impl Sink, impl Sink),
     spool_directory: PathBuf,
     start: Start<impl Fn() -> Result<Config, Faults>>,
     identity: Identity,
     hangups: Signal,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let Start { config, reload, containers, .. } = start;
+    let Start { config, reload, containers, local } = start;
+    let measure = Measure::prepare(&config).await?;
     let (spool, recovered) = Spool::open(&spool_directory, config.spool.max_bytes)?;
     let spool = Arc::new(spool);
     if recovered.batches > 0 {
@@ -146,7 +153,8 @@ async fn run_into(
     let counters = Arc::new(Counters::default());
     let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
     let (commands, received) = mpsc::channel(COMMANDS);
-    let settings = settings(&config, &identity)?;
+    let observer = measure.as_ref().map(|measure| measure.observer(&config));
+    let settings = settings(&config, &identity, observer.clone())?;
     let logs = logs::Logs::new(settings, Arc::clone(&spool), Arc::clone(&counters), recovered.cursors);
 
     let mut tasks = Supervisor::default();
@@ -158,32 +166,50 @@ async fn run_into(
             result
         }
     });
-    tasks.spawn("delivery", deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed));
+    tasks.spawn("delivery", deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed.clone()));
+    let place = measure::Place {
+        config: &config,
+        identity: &identity,
+        local: local.is_some(),
+        spool_directory: &spool_directory,
+        lines: &spool,
+        counters: &counters,
+        read: &closed,
+        stop: &stop,
+    };
+    let measured = measure.map(|measure| {
+        let counters = Arc::clone(&measure.counters);
+        measure.spawn(&mut tasks, metrics_sink, &place).map(|seen| (seen, counters))
+    });
+    let (seen, datapoints) = measured.transpose()?.unzip();
     match containers {
         Containers::Docker => {
-            tasks.spawn(
-                "discovery",
-                discover::run(config.docker.socket.clone(), commands.clone(), stop.clone()),
-            );
+            let told = Listeners { logs: commands.clone(), metrics: seen };
+            tasks.spawn("discovery", discover::run(config.docker.socket.clone(), told, stop.clone()));
         }
         Containers::Fixed(found) => {
             for found in found {
-                commands.send(Command::Found(Box::new(found), None)).await.context("the log task ended")?;
+                let seen = Command::Seen(Seen::Found(Box::new(found), None));
+                commands.send(seen).await.context("the log task ended")?;
             }
         }
     }
+    let summary = || match &datapoints {
+        Some(datapoints) => format!("{}; {}", counters.summary(), datapoints.datapoints(&counters)),
+        None => counters.summary(),
+    };
 
     systemd::ready();
     let ended = tokio::select! {
         error = tasks.first_end() => Some(error),
-        () = attend(&counters, &spool) => None,
-        () = reload_on_hangup(hangups, &commands, &identity, reload) => None,
+        () = attend(&summary, &spool) => None,
+        () = reload_on_hangup(hangups, &commands, &identity, observer, reload) => None,
         () = shutdown => None,
     };
     systemd::stopping();
     stop.cancel();
     let joined = timeout(STOP, tasks.join()).await;
-    info!("stopped: {}", counters.summary());
+    info!("stopped: {}", summary());
     match (ended, joined) {
         (Some(error), _) => Err(error),
         (None, Ok(result)) => result,
@@ -195,14 +221,14 @@ async fn run_into(
 }
 
 /// Tells the service manager that the daemon lives, and what it does.
-async fn attend(counters: &Counters, spool: &Spool) {
+async fn attend(summary: &impl Fn() -> String, spool: &Spool) {
     let every = systemd::watchdog().map_or(STATUS, |watchdog| watchdog.min(STATUS));
     let mut ticks = interval(every);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         systemd::alive();
-        systemd::status(&format!("{}; {} bytes in the spool", counters.summary(), spool.bytes()));
+        systemd::status(&format!("{}; {} bytes in the spool", summary(), spool.bytes()));
     }
 }
 
@@ -211,13 +237,14 @@ async fn reload_on_hangup(
     mut hangups: Signal,
     commands: &mpsc::Sender<Command>,
     identity: &Identity,
+    observer: Option<Observer>,
     reload: impl Fn() -> Result<Config, Faults>,
 ) {
     while hangups.recv().await.is_some() {
         systemd::reloading();
         match reload()
             .map_err(anyhow::Error::from)
-            .and_then(|config| Ok((settings(&config, identity)?, config)))
+            .and_then(|config| Ok((settings(&config, identity, observer.clone())?, config)))
         {
             Ok((settings, config)) => {
                 telemetry::set_level(config.log.level);
@@ -225,8 +252,8 @@ async fn reload_on_hangup(
                     return;
                 }
                 info!(
-                    "the configuration was read again; docker.*, host.*, region, spool.*, logs.multiline and \
-                     logs.retention_days need a restart"
+                    "the configuration was read again; docker.*, health.*, host.*, metrics.*, region, spool.*, \
+                     logs.multiline and logs.retention_days need a restart"
                 );
             }
             Err(faults) => error!("the configuration was not changed: {faults:#}"),
@@ -235,7 +262,11 @@ async fn reload_on_hangup(
     }
 }
 
-fn settings(config: &Config, identity: &Identity) -> anyhow::Result<logs::Settings> {
+fn settings(
+    config: &Config,
+    identity: &Identity,
+    observer: Option<Observer>,
+) -> anyhow::Result<logs::Settings> {
     let redact = &config.logs.redact;
     let patterns: Vec<String> = redact.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
     let redactor = if redact.enabled { Some(Redactor::new(&patterns)?) } else { None };
@@ -249,7 +280,7 @@ fn settings(config: &Config, identity: &Identity) -> anyhow::Result<logs::Settin
             structure: config.logs.structure,
             redactor,
             drop,
-            observer: None,
+            observer,
         }),
     })
 }

@@ -59,6 +59,11 @@ pub fn environment_region(variable: impl Fn(&str) -> Option<String>) -> Option<S
 }
 
 impl Identity {
+    /// Whether its name is that of an EC2 instance.
+    pub fn is_instance(&self) -> bool {
+        self.instance_id.starts_with("i-")
+    }
+
     /// Whether the metadata service has anything to add. Where not, it need not be waited for.
     pub fn needs_metadata(config: &Config, environment_region: Option<&str>) -> bool {
         config.host.instance_id.is_none() || (config.region.is_none() && environment_region.is_none())

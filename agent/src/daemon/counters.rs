@@ -52,6 +52,14 @@ impl Counters {
         lost.into_iter().map(Counter::get).sum()
     }
 
+    /// The same for datapoints, which have counters of their own; what could not be read stands with the
+    /// lines'.
+    pub fn datapoints(&self, lines: &Self) -> String {
+        let text = format!("{} datapoints", self.shipped.get());
+        let some = [(self.lost(), "dropped"), (lines.metric_errors.get(), "readings failed")];
+        some.into_iter().filter(|(count, _)| *count > 0).fold(text, |text, (count, what)| format!("{text}, {count} {what}"))
+    }
+
     /// One line for the journal and for `systemctl status`.
     pub fn summary(&self) -> String {
         let dropped = [

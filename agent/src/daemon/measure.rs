@@ -1,0 +1,163 @@
+//! Builds what the metrics loop needs, and starts it beside its own spool and delivery.
+//!
+//! Datapoints have a spool of their own below that of lines: neither kind pushes the other out, and an
+//! endpoint that is missing for one of them does not hold up the other.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use anyhow::Context;
+use log::info;
+use tokio::net::TcpListener;
+use tokio::sync::{mpsc, watch};
+use tokio_util::sync::CancellationToken;
+
+use super::counters::Counters;
+use super::metrics::{self, Metrics, Shared};
+use super::supervise::Supervisor;
+use super::{Seen, deliver};
+use crate::aws::tags;
+use crate::config::{Config, Identity};
+use crate::logs::Sink;
+use crate::logs::observer::Observer;
+use crate::metrics::exposition::Latest;
+use crate::metrics::name;
+use crate::metrics::tally::Tally;
+use crate::probe::Probe;
+use crate::spool::{METRICS, Spool};
+use crate::{aws, exporter, imds, telemetry};
+
+/// Containers on their way to the metrics loop.
+const SEEN: usize = 64;
+/// Of what lines may take on disk, datapoints may take this part more: two weeks of them at a batch a
+/// minute, with the default.
+const SHARE: u64 = 3;
+/// How often the host's group is asked for until there is an answer.
+const GROUP_AGAIN: Duration = Duration::from_mins(5);
+
+/// What is to be measured, before anything is.
+#[derive(Debug)]
+pub(super) struct Measure {
+    tally: Arc<Mutex<Tally>>,
+    group: watch::Sender<Option<String>>,
+    exporter: Option<TcpListener>,
+    /// What became of datapoints.
+    pub(super) counters: Arc<Counters>,
+}
+
+/// Where the loop stands among the others.
+pub(super) struct Place<'a> {
+    pub(super) config: &'a Config,
+    pub(super) identity: &'a Identity,
+    pub(super) local: bool,
+    pub(super) spool_directory: &'a Path,
+    pub(super) lines: &'a Arc<Spool>,
+    pub(super) counters: &'a Arc<Counters>,
+    /// Cancelled when the last line is read.
+    pub(super) read: &'a CancellationToken,
+    pub(super) stop: &'a CancellationToken,
+}
+
+impl Measure {
+    /// `None`: nothing is to be measured.
+    pub(super) async fn prepare(config: &Config) -> anyhow::Result<Option<Self>> {
+        if !config.metrics.enabled {
+            return Ok(None);
+        }
+        let exporter = match config.metrics.prometheus {
+            Some(address) => Some(exporter::bind(address).await?),
+            None => None,
+        };
+        let own: Vec<_> = config.metrics.patterns.iter().map(|pattern| pattern.metric()).collect();
+        let period_ms = i64::try_from(config.metrics.flush.as_millis()).unwrap_or(i64::MAX);
+        Ok(Some(Self {
+            tally: Arc::new(Mutex::new(Tally::new(period_ms, &own))),
+            group: watch::Sender::new(config.host.auto_scaling_group.clone()),
+            exporter,
+            counters: Arc::default(),
+        }))
+    }
+
+    /// Counts what lines say.
+    pub(super) fn observer(&self, config: &Config) -> Observer {
+        let health_path = config.health.url.as_ref().map_or("/health", |url| url.path()).to_owned();
+        Observer::new(health_path, config.metrics.patterns.clone(), Arc::clone(&self.tally))
+    }
+
+    /// Starts everything. Gives where containers are to be told of.
+    pub(super) fn spawn(
+        self,
+        tasks: &mut Supervisor,
+        sink: impl Sink,
+        place: &Place<'_>,
+    ) -> anyhow::Result<mpsc::Sender<Seen>> {
+        let Place { config, identity, local, spool_directory, lines, counters, read, stop } = *place;
+        let limit = config.spool.max_bytes / SHARE;
+        let (spool, recovered) = Spool::open(&spool_directory.join(METRICS), limit)?;
+        let spool = Arc::new(spool.without_markers());
+        if recovered.batches > 0 {
+            info!("{} batches of datapoints wait in the spool from an earlier run", recovered.batches);
+        }
+        deliver::tell_quarantined(recovered.quarantined);
+
+        let latest = self.exporter.is_some().then(|| Arc::new(Mutex::new(Latest::default())));
+        let shared = Shared {
+            spool: Arc::clone(&spool),
+            lines: Arc::clone(lines),
+            counters: Arc::clone(counters),
+            tally: self.tally,
+            group: self.group.subscribe(),
+            latest: latest.clone(),
+        };
+        let settings = metrics::Settings {
+            namespace: config.metrics.namespace.clone(),
+            sample: config.metrics.sample,
+            flush: config.metrics.flush,
+            series: config.metrics.series,
+            selection: config.metrics.selection.clone(),
+            containers: [config.metrics.include.clone(), config.metrics.exclude.clone()],
+            instance_id: identity.instance_id.clone(),
+            local,
+        };
+        let probe = config.health.url.clone().map(|url| Probe::new(url, config.health.timeout));
+        let (seen, received) = mpsc::channel(SEEN);
+        let closed = CancellationToken::new();
+        tasks.spawn("metrics", {
+            let (read, closed) = (read.clone(), closed.clone());
+            let metrics = Metrics::new(settings, shared, probe);
+            async move {
+                let result = metrics.run(received, read).await;
+                closed.cancel();
+                result
+            }
+        });
+        tasks.spawn("metrics delivery", deliver::run(spool, Arc::new(sink), self.counters, closed));
+        if let (Some(listener), Some(latest)) = (self.exporter, latest) {
+            let (instance, group) = (identity.instance_id.clone(), self.group.subscribe());
+            let text = move || {
+                let group = group.borrow().clone();
+                let mut host = vec![(name::INSTANCE_ID, instance.as_str())];
+                host.extend(group.as_deref().map(|group| (name::AUTO_SCALING_GROUP, group)));
+                metrics::lock(&latest).text(&host, telemetry::now_ms())
+            };
+            let stop = stop.clone();
+            tasks.spawn("exporter", async move { exporter::run(listener, text, stop).await.context("the exporter") });
+        }
+        if self.group.borrow().is_none() && !local && config.metrics.series.group && identity.is_instance() {
+            let (region, id) = (identity.region.clone(), identity.instance_id.clone());
+            let ask = async move || group_of(&region, &id).await;
+            tasks.spawn("group", metrics::find_group(ask, GROUP_AGAIN, self.group, stop.clone()));
+        }
+        Ok(seen)
+    }
+}
+
+/// The instance's own tags first: they need no right and no way to EC2.
+async fn group_of(region: &str, instance_id: &str) -> Result<Option<String>, String> {
+    if let Ok(Some(group)) = imds::auto_scaling_group(aws::http_client()).await {
+        return Ok(Some(group));
+    }
+    let sdk = aws::sdk_config(region).await;
+    tags::auto_scaling_group(&sdk, instance_id).await.map_err(|error| telemetry::chain(&error))
+}
