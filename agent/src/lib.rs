@@ -18,6 +18,8 @@ pub mod tail;
 
 pub mod spool;
 
+pub mod host;
+
 pub mod aws;
 pub mod imds;
 pub mod local;
