@@ -1,4 +1,5 @@
-//! A client of CloudWatch Logs for tests: it speaks AWS JSON 1.1 and signs like the SDKs, except that
+//! A client of CloudWatch Logs, CloudWatch and EC2 for tests: it speaks their protocols and signs like
+//! the SDKs, except that
 //! the signature is zeros, which neither the strict endpoint nor the emulator verifies.
 
 use std::net::SocketAddr;
@@ -27,17 +28,47 @@ impl Client {
 
     /// Calls an operation with a body as it is and further headers.
     pub fn send(&self, operation: &str, body: &[u8], more: &[(&str, &str)]) -> std::io::Result<Answer> {
-        let date = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
-        let authorization = authorization(&date);
         let target = format!("Logs_20140328.{operation}");
-        let mut headers = vec![
-            ("content-type", "application/x-amz-json-1.1"),
-            ("x-amz-target", target.as_str()),
-            ("x-amz-date", date.as_str()),
-            ("authorization", authorization.as_str()),
+        let own = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target.as_str())];
+        self.signed("logs", "/", &[&own, more].concat(), body)
+    }
+
+    /// Calls `PutMetricData` in CBOR, as the SDKs do; `request` without times, which JSON has not.
+    pub fn put_metrics(&self, request: &Value, more: &[(&str, &str)]) -> std::io::Result<Answer> {
+        let mut body = Vec::new();
+        ciborium::into_writer(request, &mut body).expect("a vector takes everything");
+        self.send_metrics(&body, more)
+    }
+
+    /// Calls `PutMetricData` with a body as it is and further headers.
+    pub fn send_metrics(&self, body: &[u8], more: &[(&str, &str)]) -> std::io::Result<Answer> {
+        let own = [
+            ("content-type", "application/cbor"),
+            ("smithy-protocol", "rpc-v2-cbor"),
+            ("x-amzn-query-mode", "true"),
         ];
-        headers.extend_from_slice(more);
-        http::send(self.address, "POST", "/", &headers, body)
+        let path = "/service/GraniteServiceVersion20100801/operation/PutMetricData";
+        self.signed("monitoring", path, &[&own, more].concat(), body)
+    }
+
+    /// Calls an operation of a service that speaks the query protocol, such as `ec2`.
+    pub fn query(&self, service: &str, parameters: &[(&str, &str)]) -> std::io::Result<Answer> {
+        let body = form_urlencoded::Serializer::new(String::new()).extend_pairs(parameters).finish();
+        self.signed(service, "/", &[("content-type", "application/x-www-form-urlencoded")], body.as_bytes())
+    }
+
+    /// Sends a request signed, so to speak, for a service.
+    pub fn signed(
+        &self,
+        service: &str,
+        path: &str,
+        headers: &[(&str, &str)],
+        body: &[u8],
+    ) -> std::io::Result<Answer> {
+        let date = Timestamp::now().strftime("%Y%m%dT%H%M%SZ").to_string();
+        let authorization = authorization(service, &date);
+        let own = [("x-amz-date", date.as_str()), ("authorization", authorization.as_str())];
+        http::send(self.address, "POST", path, &[headers, &own].concat(), body)
     }
 
     /// The names of the log groups with this prefix.
@@ -94,11 +125,11 @@ impl Client {
     }
 }
 
-/// An `Authorization` header for this `x-amz-date`, with zeros for a signature.
-pub fn authorization(date: &str) -> String {
+/// An `Authorization` header for this service and `x-amz-date`, with zeros for a signature.
+pub fn authorization(service: &str, date: &str) -> String {
     let (day, zeros) = (&date[..8], "0".repeat(64));
     format!(
-        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{day}/eu-west-1/logs/aws4_request, \
+        "AWS4-HMAC-SHA256 Credential=AKIDEXAMPLE/{day}/eu-west-1/{service}/aws4_request, \
          SignedHeaders=content-type;host;x-amz-date;x-amz-target, Signature={zeros}"
     )
 }

@@ -1,19 +1,24 @@
-//! CloudWatch Logs and the instance metadata service on one loopback port, as strict as the real ones.
+//! CloudWatch Logs, CloudWatch's metrics, EC2's tags and the instance metadata service on one loopback
+//! port, as strict as the real ones.
 //!
 //! A call that breaks a limit is refused with the service's own error and remembered as a breach, so
 //! a test can end with [`Endpoint::assert_no_breach`]. Faults are injected per operation. What arrived
 //! is kept in full, or, for millions of lines, only counted.
 //!
-//! It refuses to know what the agent is: any client of the two services works against it.
+//! It refuses to know what the agent is: any client of these services works against it.
 
 mod account;
 mod clock;
 mod control;
+mod datum;
+mod ec2;
 mod fault;
 mod imds;
 mod logs;
+mod metrics;
 mod names;
 mod operation;
+mod protocol;
 mod put;
 mod refusal;
 mod serve;
@@ -34,6 +39,7 @@ pub use account::{Account, LatencySummary, Markers, Summary};
 pub use control::Counts;
 pub use fault::Fault;
 pub use imds::{Behaviour, Instance};
+pub use metrics::{Datum, Samples};
 pub use operation::Operation;
 pub use put::{MAX_BYTES, MAX_EVENTS, MAX_SPAN_MS, NEWEST_MS, OLDEST_MS, OVERHEAD};
 pub use store::{Breach, Event, Totals};

@@ -17,6 +17,8 @@ pub struct Counts {
     pub totals: Totals,
     /// By group, then by stream.
     pub streams: BTreeMap<String, BTreeMap<String, Summary>>,
+    /// Datums of each series, which is written `namespace/name{dimension=value,…}`.
+    pub metrics: BTreeMap<String, u64>,
     /// Calls that broke the contract.
     pub breaches: Vec<Breach>,
 }
@@ -68,6 +70,6 @@ impl Shared {
             let of_group = of_group.iter().map(|(name, arrived)| (name.clone(), arrived.account.summary()));
             streams.insert(group.clone(), of_group.collect());
         }
-        Counts { totals, streams, breaches: store.breaches.clone() }
+        Counts { totals, streams, metrics: store.metrics.series.clone(), breaches: store.breaches.clone() }
     }
 }

@@ -22,7 +22,7 @@ pub enum Fault {
     AccessDenied,
     /// `ExpiredTokenException`.
     ExpiredToken,
-    /// `InvalidParameterException`.
+    /// `InvalidParameterException`; for metrics `InvalidParameterValueException`.
     InvalidParameter,
     /// `ResourceNotFoundException`, whether it exists or not.
     NotFound,
@@ -57,8 +57,8 @@ pub enum Fault {
         /// How many.
         events: usize,
     },
-    /// `InvalidParameterException` for a call with this word in one of its messages, as for one event
-    /// that the service cannot take; other calls are answered as ever.
+    /// `InvalidParameterException` for a call with this word in one of its messages, or in a metric's
+    /// name, as for one event that the service cannot take; other calls are answered as ever.
     RefuseContaining {
         /// The word.
         word: String,
@@ -129,19 +129,27 @@ impl Fault {
             Self::Unavailable => {
                 server("ServiceUnavailableException", 503, "The service cannot complete the request.")
             }
+            Self::Internal if operation == Operation::PutMetricData => {
+                server("InternalServiceFault", 500, "The service has failed.")
+            }
             Self::Internal => server("InternalFailure", 500, "The request processing has failed."),
             Self::Throttle { .. } => client("ThrottlingException", "Rate exceeded"),
-            Self::AccessDenied => Some(Refusal::client(
-                "AccessDeniedException",
-                format!(
-                    "User: arn:aws:sts::123456789012:assumed-role/starttech-backend/i-0123456789abcdef0 is \
-                     not authorized to perform: logs:{operation:?} on resource: \
-                     arn:aws:logs:eu-west-1:123456789012:log-group:* because no identity-based policy \
-                     allows the logs:{operation:?} action"
-                ),
-            )),
+            Self::AccessDenied => {
+                let (action, resource) = operation.action();
+                Some(Refusal::client(
+                    "AccessDeniedException",
+                    format!(
+                        "User: arn:aws:sts::123456789012:assumed-role/starttech-backend/i-0123456789abcdef0 \
+                         is not authorized to perform: {action} on resource: {resource} because no \
+                         identity-based policy allows the {action} action"
+                    ),
+                ))
+            }
             Self::ExpiredToken => {
                 client("ExpiredTokenException", "The security token included in the request is expired")
+            }
+            Self::InvalidParameter if operation == Operation::PutMetricData => {
+                client("InvalidParameterValueException", "A parameter is not valid.")
             }
             Self::InvalidParameter => client("InvalidParameterException", "A parameter is not valid."),
             Self::NotFound => Some(Refusal::missing(match operation {

@@ -17,8 +17,10 @@ pub struct Instance {
     pub region: String,
     /// The role whose credentials are handed out; none is an instance without a profile.
     pub role: Option<String>,
-    /// The instance's tags, as far as the instance may read them.
+    /// The instance's tags, as `DescribeTags` tells them.
     pub tags: BTreeMap<String, String>,
+    /// Whether the metadata service tells them too (`InstanceMetadataTags`), which AWS leaves off.
+    pub tags_in_metadata: bool,
     /// How long the credentials last from each question.
     pub credentials_last_ms: i64,
 }
@@ -42,6 +44,7 @@ impl Default for Instance {
             region: String::from("eu-west-1"),
             role: Some(String::from("starttech-backend")),
             tags: BTreeMap::new(),
+            tags_in_metadata: false,
             credentials_last_ms: 6 * 3_600_000,
         }
     }
@@ -105,14 +108,14 @@ fn look_up(instance: &Instance, path: &str, now_ms: i64) -> Option<String> {
         };
     }
     if let Some(key) = path.strip_prefix("meta-data/tags/instance/") {
-        return instance.tags.get(key).cloned();
+        return instance.tags.get(key).filter(|_| instance.tags_in_metadata).cloned();
     }
     match path {
         "meta-data/instance-id" => Some(instance.id.clone()),
         "meta-data/placement/region" => Some(instance.region.clone()),
         "meta-data/placement/availability-zone" => Some(zone),
         "meta-data/instance-type" => Some(String::from("t2.micro")),
-        "meta-data/tags/instance" if !instance.tags.is_empty() => {
+        "meta-data/tags/instance" if instance.tags_in_metadata && !instance.tags.is_empty() => {
             Some(instance.tags.keys().map(String::as_str).collect::<Vec<_>>().join("\n"))
         }
         "dynamic/instance-identity/document" => Some(
@@ -162,6 +165,23 @@ mod tests {
         assert_eq!(ask("GET", path, None, None), Reply::Version1);
         assert_eq!(ask("GET", path, Some("wrong"), None), Reply::Refused(401));
         assert_eq!(ask("GET", path, Some(TOKEN), None), Reply::Found("i-0123456789abcdef0".into()));
+    }
+
+    #[test]
+    fn tags_are_told_where_that_is_switched_on() {
+        let mut instance = Instance::default();
+        instance.tags.insert("aws:autoscaling:groupName".into(), "web".into());
+        let ask = |instance: &Instance, path: &str| {
+            let question =
+                Question { method: "GET", path, token: Some(TOKEN), ttl: None, is_forwarded: false };
+            answer(instance, &question, 0)
+        };
+        let (all, one) =
+            ("/latest/meta-data/tags/instance", "/latest/meta-data/tags/instance/aws:autoscaling:groupName");
+        assert_eq!((ask(&instance, all), ask(&instance, one)), (Reply::Refused(404), Reply::Refused(404)));
+        instance.tags_in_metadata = true;
+        assert_eq!(ask(&instance, all), Reply::Found("aws:autoscaling:groupName".into()));
+        assert_eq!(ask(&instance, one), Reply::Found("web".into()));
     }
 
     #[test]

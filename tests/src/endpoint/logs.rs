@@ -62,6 +62,9 @@ pub(crate) fn perform(
             let request = read::<TagRequest<'_>>(body)?;
             Ok(json!({ "tags": tagged(store, &request.resource_arn)?.tags }).to_string())
         }
+        Operation::PutMetricData | Operation::DescribeTags => {
+            Err(Refusal::client("UnknownOperationException", "an operation of another service"))
+        }
     }
 }
 

@@ -1,8 +1,9 @@
 //! The operations the endpoint knows.
 
+use crate::endpoint::protocol::Protocol;
 use serde::{Deserialize, Serialize};
 
-/// An operation of CloudWatch Logs.
+/// An operation of CloudWatch Logs, CloudWatch or EC2.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the API reference describes each under its name")]
 pub enum Operation {
@@ -17,10 +18,12 @@ pub enum Operation {
     GetLogEvents,
     TagResource,
     ListTagsForResource,
+    PutMetricData,
+    DescribeTags,
 }
 
 impl Operation {
-    const ALL: [(&'static str, Self); 11] = [
+    const ALL: [(&'static str, Self); 13] = [
         ("PutLogEvents", Self::PutLogEvents),
         ("CreateLogGroup", Self::CreateLogGroup),
         ("CreateLogStream", Self::CreateLogStream),
@@ -32,12 +35,46 @@ impl Operation {
         ("GetLogEvents", Self::GetLogEvents),
         ("TagResource", Self::TagResource),
         ("ListTagsForResource", Self::ListTagsForResource),
+        ("PutMetricData", Self::PutMetricData),
+        ("DescribeTags", Self::DescribeTags),
     ];
 
-    /// The operation an `X-Amz-Target` header names.
-    pub(crate) fn of_target(target: &str) -> Option<Self> {
-        let name = target.strip_prefix("Logs_20140328.")?;
-        Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, operation)| *operation)
+    /// The operation that an `X-Amz-Target` header, a path or an `Action` names.
+    pub(crate) fn of(protocol: Protocol, target: &str) -> Option<Self> {
+        let name = match protocol {
+            Protocol::Json => target.strip_prefix("Logs_20140328.")?,
+            Protocol::Cbor => target.strip_prefix("/service/GraniteServiceVersion20100801/operation/")?,
+            Protocol::Query => target,
+        };
+        let known = Self::ALL.iter().find(|(known, _)| *known == name).map(|(_, operation)| *operation);
+        known.filter(|operation| operation.protocol() == protocol)
+    }
+
+    fn protocol(self) -> Protocol {
+        match self {
+            Self::PutMetricData => Protocol::Cbor,
+            Self::DescribeTags => Protocol::Query,
+            _ => Protocol::Json,
+        }
+    }
+
+    /// The service's name in the scope of signatures.
+    pub(crate) fn service(self) -> &'static str {
+        match self {
+            Self::PutMetricData => "monitoring",
+            Self::DescribeTags => "ec2",
+            _ => "logs",
+        }
+    }
+
+    /// Its name in policies, and what it is done to.
+    pub(crate) fn action(self) -> (String, &'static str) {
+        let (prefix, resource) = match self {
+            Self::PutMetricData => ("cloudwatch", "*"),
+            Self::DescribeTags => ("ec2", "*"),
+            _ => ("logs", "arn:aws:logs:eu-west-1:123456789012:log-group:*"),
+        };
+        (format!("{prefix}:{}", self.name()), resource)
     }
 
     /// Its name in the API.

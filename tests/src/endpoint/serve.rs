@@ -6,8 +6,10 @@ use std::sync::Arc;
 use std::sync::mpsc::SyncSender;
 use std::time::Duration;
 
+use bytes::Bytes;
 use hyper::body::Incoming;
-use hyper::header::{CONTENT_TYPE, DATE, HeaderValue, RETRY_AFTER};
+use hyper::header::{CONTENT_TYPE, DATE, HeaderValue};
+use hyper::http::request::Parts;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper::{HeaderMap, Request, Response, StatusCode};
@@ -21,9 +23,10 @@ use crate::endpoint::control::{self, Wish};
 use crate::endpoint::fault::Fault;
 use crate::endpoint::imds::{self, Behaviour, Question};
 use crate::endpoint::logs::{self, When};
+use crate::endpoint::protocol::{Protocol, REQUEST_ID};
 use crate::endpoint::refusal::Refusal;
 use crate::endpoint::wire::{self, Cut, Reply};
-use crate::endpoint::{Shared, clock, lock};
+use crate::endpoint::{Operation, Shared, clock, ec2, lock, metrics};
 use crate::port::Port;
 
 /// What the handle orders.
@@ -116,8 +119,9 @@ struct Talk {
 struct Answer {
     status: u16,
     kind: &'static str,
-    body: String,
-    retry_after: Option<u32>,
+    body: Bytes,
+    /// Further headers.
+    more: Vec<(&'static str, String)>,
 }
 
 impl Talk {
@@ -131,30 +135,34 @@ impl Talk {
         if path.starts_with("/_") {
             return Ok(self.control(path, &body));
         }
-        self.logs(&head.headers, &body).await
+        self.service(&head, &body).await
     }
 
-    async fn logs(&self, headers: &HeaderMap, body: &[u8]) -> Result<Response<Reply>, Cut> {
+    async fn service(&self, head: &Parts, body: &[u8]) -> Result<Response<Reply>, Cut> {
         let shared = &self.shared;
-        let target = headers.get("x-amz-target").and_then(|target| target.to_str().ok()).unwrap_or_default();
-        let refused = |refusal: Refusal, retry_after, is_fault| {
-            lock(&shared.store).note_refusal(target, &refusal, is_fault);
-            let body = serde_json::json!({ "__type": refusal.code, "message": refusal.message });
-            let kind = "application/x-amz-json-1.1";
-            Answer { status: refusal.status, kind, body: body.to_string(), retry_after }
+        let wanted = wire::wanted(head, body);
+        let protocol = wanted.protocol;
+        let refused = |refusal: Refusal, retry_after: Option<u32>, is_fault| {
+            lock(&shared.store).note_refusal(&wanted.target, &refusal, is_fault);
+            let told = protocol.tell(&refusal);
+            let mut more = headers_of(protocol);
+            if let Some(code) = told.query_error.filter(|_| head.headers.contains_key("x-amzn-query-mode")) {
+                more.push(("x-amzn-query-error", code));
+            }
+            more.extend(retry_after.map(|seconds| ("retry-after", seconds.to_string())));
+            self.respond(Answer { status: told.status, kind: protocol.kind(), body: told.body, more })
         };
-        lock(&shared.store).totals.wire_bytes += body.len() as u64;
-        let operation = match wire::operation(headers, target, shared.clock.now_ms()) {
+        let operation = match wire::operation(head, &wanted, shared.clock.now_ms()) {
             Ok(operation) => operation,
-            Err(refusal) => return Ok(self.respond(refused(refusal, None, false))),
+            Err(refusal) => return Ok(refused(refusal, None, false)),
         };
-        lock(&shared.store).count_call(operation);
+        lock(&shared.store).count_call(operation, body.len());
         // Before the fault is known, so that no clearing falls between the two.
         let mut cleared = shared.cleared.subscribe();
         let fault = lock(&shared.faults).take(operation);
         if let Some(fault) = &fault {
             if let Some(refusal) = fault.refusal(operation) {
-                return Ok(self.respond(refused(refusal, fault.retry_after(), true)));
+                return Ok(refused(refusal, fault.retry_after(), true));
             }
             match fault {
                 Fault::Hang => {
@@ -171,23 +179,32 @@ impl Talk {
             }
         }
         let when = When { now_ms: shared.clock.now_ms(), machine_ns: clock::machine_ns() };
-        let result = match wire::inflated(headers, body) {
-            Ok(None) => logs::perform(&mut lock(&shared.store), operation, body, when, fault.as_ref()),
-            Ok(Some(body)) => logs::perform(&mut lock(&shared.store), operation, &body, when, fault.as_ref()),
-            Err(refusal) => Err(refusal),
-        };
+        let result = wire::inflated(&head.headers, body).and_then(|body| {
+            let fault = fault.as_ref();
+            match operation {
+                Operation::PutMetricData => metrics::put(&mut lock(&shared.store), &body, when, fault)
+                    .map(|()| Bytes::from_static(metrics::NOTHING)),
+                Operation::DescribeTags => {
+                    ec2::describe_tags(&lock(&shared.instance), &wanted.parameters).map(Bytes::from)
+                }
+                _ => logs::perform(&mut lock(&shared.store), operation, &body, when, fault).map(Bytes::from),
+            }
+        });
         match &fault {
             Some(Fault::StoreThenDrop) => return Err(Cut),
             Some(Fault::SlowAnswer { ms }) => tokio::time::sleep(Duration::from_millis(*ms)).await,
             _ => {}
         }
-        Ok(self.respond(match result {
-            Ok(body) => Answer { status: 200, kind: "application/x-amz-json-1.1", body, retry_after: None },
+        Ok(match result {
+            Ok(body) => {
+                let (kind, more) = (protocol.kind(), headers_of(protocol));
+                self.respond(Answer { status: 200, kind, body, more })
+            }
             Err(refusal) => {
                 let is_fault = fault.is_some_and(|fault| fault.made(&refusal));
                 refused(refusal, None, is_fault)
             }
-        }))
+        })
     }
 
     async fn metadata(&self, method: &str, path: &str, headers: &HeaderMap) -> Result<Response<Reply>, Cut> {
@@ -219,11 +236,9 @@ impl Talk {
                 (401, String::new())
             }
         };
-        let mut response = self.respond(Answer { status, kind: "text/plain", body, retry_after: None });
-        if let Some(ttl) = headers.get("x-aws-ec2-metadata-token-ttl-seconds") {
-            response.headers_mut().insert("x-aws-ec2-metadata-token-ttl-seconds", ttl.clone());
-        }
-        Ok(response)
+        let ttl = "x-aws-ec2-metadata-token-ttl-seconds";
+        let more = text(ttl).map(|seconds| (ttl, seconds.to_owned())).into_iter().collect();
+        Ok(self.respond(Answer { status, kind: "text/plain", body: body.into(), more }))
     }
 
     fn control(&self, path: &str, body: &[u8]) -> Response<Reply> {
@@ -235,7 +250,7 @@ impl Talk {
                 (if matches!(sent, Some(Ok(()))) { 200 } else { 503 }, body)
             }
         };
-        self.respond(Answer { status, kind: "application/json", body, retry_after: None })
+        self.respond(Answer { status, kind: "application/json", body: body.into(), more: Vec::new() })
     }
 
     fn respond(&self, answer: Answer) -> Response<Reply> {
@@ -243,11 +258,19 @@ impl Talk {
         *response.status_mut() = StatusCode::from_u16(answer.status).expect("a status");
         let headers = response.headers_mut();
         headers.insert(CONTENT_TYPE, HeaderValue::from_static(answer.kind));
-        headers.insert("x-amzn-requestid", HeaderValue::from_static("00000000-0000-4000-8000-000000000000"));
+        headers.insert("x-amzn-requestid", HeaderValue::from_static(REQUEST_ID));
         headers.insert(DATE, self.shared.clock.date().parse().expect("a date is ASCII"));
-        if let Some(seconds) = answer.retry_after {
-            headers.insert(RETRY_AFTER, seconds.into());
+        for (name, value) in answer.more {
+            headers.insert(name, value.parse().expect("a header's value"));
         }
         response
+    }
+}
+
+/// What every answer of a protocol carries.
+fn headers_of(protocol: Protocol) -> Vec<(&'static str, String)> {
+    match protocol {
+        Protocol::Cbor => vec![("smithy-protocol", String::from("rpc-v2-cbor"))],
+        _ => Vec::new(),
     }
 }

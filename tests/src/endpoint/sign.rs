@@ -13,8 +13,8 @@ use crate::endpoint::refusal::Refusal;
 /// How far the client's clock may be off.
 pub const MAX_SKEW_MS: i64 = 5 * 60_000;
 
-/// Refuses a request that is not signed for CloudWatch Logs at about `now_ms`.
-pub(crate) fn check(headers: &HeaderMap, now_ms: i64) -> Result<(), Refusal> {
+/// Refuses a request that is not signed for this service at about `now_ms`.
+pub(crate) fn check(headers: &HeaderMap, service: &str, now_ms: i64) -> Result<(), Refusal> {
     let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
     let Some(authorization) = text("authorization") else {
         return Err(Refusal::client("MissingAuthenticationTokenException", "Missing Authentication Token"));
@@ -38,11 +38,11 @@ pub(crate) fn check(headers: &HeaderMap, now_ms: i64) -> Result<(), Refusal> {
             return Err(invalid(format!("'{header}' must be a 'SignedHeader' in the AWS Authorization.")));
         }
     }
-    let [key, day, _, service, terminator] = credential[..] else {
+    let [key, day, _, scope, terminator] = credential[..] else {
         return Err(incomplete("Credential must have exactly 5 slash-delimited elements."));
     };
-    if service != "logs" || terminator != "aws4_request" {
-        return Err(invalid("Credential should be scoped to correct service: 'logs'.".into()));
+    if scope != service || terminator != "aws4_request" {
+        return Err(invalid(format!("Credential should be scoped to correct service: '{service}'.")));
     }
     let sent = text("x-amz-date").unwrap_or_default();
     let Some(sent_ms) = milliseconds(sent) else {
@@ -134,17 +134,17 @@ mod tests {
     }
 
     fn code(headers: &HeaderMap) -> Option<&'static str> {
-        check(headers, NOW).err().map(|refusal| refusal.code)
+        check(headers, "logs", NOW).err().map(|refusal| refusal.code)
     }
 
     #[test]
     fn five_minutes_off_is_the_most() {
         assert_eq!(code(&signed_at(NOW - MAX_SKEW_MS)), None);
         assert_eq!(code(&signed_at(NOW + MAX_SKEW_MS)), None);
-        let late = check(&signed_at(NOW - MAX_SKEW_MS - 1_000), NOW).unwrap_err();
+        let late = check(&signed_at(NOW - MAX_SKEW_MS - 1_000), "logs", NOW).unwrap_err();
         assert_eq!(late.code, "InvalidSignatureException");
         assert!(late.message.starts_with("Signature expired: "), "{}", late.message);
-        let early = check(&signed_at(NOW + MAX_SKEW_MS + 1_000), NOW).unwrap_err();
+        let early = check(&signed_at(NOW + MAX_SKEW_MS + 1_000), "logs", NOW).unwrap_err();
         assert!(early.message.starts_with("Signature not yet current: "), "{}", early.message);
     }
 

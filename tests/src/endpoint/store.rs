@@ -1,5 +1,5 @@
 //! What the endpoint holds: the groups and streams that exist, and, apart from them, everything that
-//! ever arrived, so that deleting a stream does not make its lines lost.
+//! ever arrived, metrics too, so that deleting a stream does not make its lines lost.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::endpoint::Operation;
 use crate::endpoint::account::{Account, Search};
+use crate::endpoint::metrics::Metrics;
 use crate::endpoint::put::{InputEvent, OVERHEAD};
 use crate::endpoint::refusal::Refusal;
 
@@ -76,8 +77,14 @@ pub struct Totals {
     pub rejected_events: u64,
     /// The stored events' bytes, 26 for each included.
     pub billed_bytes: u64,
-    /// Bytes of the bodies as they came over the wire.
+    /// Bytes of the bodies of CloudWatch Logs' calls as they came over the wire.
     pub wire_bytes: u64,
+    /// Bytes of the bodies of `PutMetricData` as they came over the wire.
+    pub metric_wire_bytes: u64,
+    /// `PutMetricData` calls that were stored.
+    pub metric_calls: u64,
+    /// Datums that were stored.
+    pub datums: u64,
     /// Calls that broke the contract.
     pub breaches: u64,
     /// Calls that a fault struck.
@@ -98,6 +105,7 @@ pub(crate) struct Store {
     pub(crate) breaches: Vec<Breach>,
     pub(crate) totals: Totals,
     pub(crate) keeps_messages: bool,
+    pub(crate) metrics: Metrics,
     /// The longest way of a line that was printed at or after the first of these, in nanoseconds.
     pub(crate) longest_since: (u64, u64),
     search: Search,
@@ -111,6 +119,7 @@ impl Store {
             breaches: Vec::new(),
             totals: Totals::default(),
             keeps_messages,
+            metrics: Metrics::default(),
             longest_since: (0, 0),
             search,
         }
@@ -201,7 +210,13 @@ impl Store {
         }
     }
 
-    pub(crate) fn count_call(&mut self, operation: Operation) {
+    /// Counts a call of an operation with a body of so many bytes.
+    pub(crate) fn count_call(&mut self, operation: Operation, bytes: usize) {
+        match operation.service() {
+            "logs" => self.totals.wire_bytes += bytes as u64,
+            "monitoring" => self.totals.metric_wire_bytes += bytes as u64,
+            _ => {}
+        }
         let name = operation.name();
         if let Some(calls) = self.totals.calls.get_mut(name) {
             *calls += 1;

@@ -1,6 +1,7 @@
 //! From HTTP to a body to read, and back: what the endpoint makes of bytes before it knows the
 //! operation, and answers that break off.
 
+use std::borrow::Cow;
 use std::io::Read;
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -10,8 +11,10 @@ use flate2::read::GzDecoder;
 use http_body_util::BodyExt;
 use hyper::HeaderMap;
 use hyper::body::{Body, Frame, Incoming, SizeHint};
-use hyper::header::{CONTENT_ENCODING, CONTENT_TYPE};
+use hyper::header::CONTENT_ENCODING;
+use hyper::http::request::Parts;
 
+use crate::endpoint::protocol::Protocol;
 use crate::endpoint::refusal::Refusal;
 use crate::endpoint::{Operation, sign};
 
@@ -40,8 +43,8 @@ pub(crate) struct Reply {
 
 impl Reply {
     /// A body that arrives whole.
-    pub(crate) fn whole(body: String) -> Self {
-        Self { rest: Bytes::from(body), breaks: false, polls: 0 }
+    pub(crate) fn whole(body: Bytes) -> Self {
+        Self { rest: body, breaks: false, polls: 0 }
     }
 
     /// A body of which half arrives.
@@ -97,28 +100,58 @@ pub(crate) async fn body(mut body: Incoming) -> Result<Vec<u8>, Cut> {
     Ok(bytes)
 }
 
+/// What a request wants, before any of it is checked.
+#[derive(Debug)]
+pub(crate) struct Wanted {
+    pub(crate) protocol: Protocol,
+    /// The operation as the client names it.
+    pub(crate) target: String,
+    /// Of the query protocol.
+    pub(crate) parameters: Vec<(String, String)>,
+}
+
+/// Where the request's protocol has it.
+pub(crate) fn wanted(head: &Parts, body: &[u8]) -> Wanted {
+    let protocol = Protocol::of(head);
+    let mut parameters = Vec::new();
+    let target = match protocol {
+        Protocol::Json => {
+            let header = head.headers.get("x-amz-target").and_then(|target| target.to_str().ok());
+            header.unwrap_or_default().to_owned()
+        }
+        Protocol::Cbor => head.uri.path().to_owned(),
+        Protocol::Query => {
+            let query = head.uri.query().unwrap_or_default().as_bytes();
+            let all = form_urlencoded::parse(query).chain(form_urlencoded::parse(body));
+            parameters = all.map(|(name, value)| (name.into_owned(), value.into_owned())).collect();
+            let action = parameters.iter().find(|(name, _)| name == "Action");
+            action.map(|(_, action)| action.clone()).unwrap_or_default()
+        }
+    };
+    Wanted { protocol, target, parameters }
+}
+
 /// The operation of a request that the service would look into.
-pub(crate) fn operation(headers: &HeaderMap, target: &str, now_ms: i64) -> Result<Operation, Refusal> {
-    let operation = Operation::of_target(target)
+pub(crate) fn operation(head: &Parts, wanted: &Wanted, now_ms: i64) -> Result<Operation, Refusal> {
+    let target = &wanted.target;
+    let operation = Operation::of(wanted.protocol, target)
         .ok_or_else(|| Refusal::client("UnknownOperationException", format!("no operation {target}")))?;
-    if headers.get(CONTENT_TYPE).is_none_or(|kind| kind != "application/x-amz-json-1.1") {
-        return Err(Refusal::client("SerializationException", "Content-Type is not JSON 1.1"));
-    }
-    sign::check(headers, now_ms)?;
+    wanted.protocol.check(head)?;
+    sign::check(&head.headers, operation.service(), now_ms)?;
     Ok(operation)
 }
 
-/// The body in the clear; `None` where it is so already.
-pub(crate) fn inflated(headers: &HeaderMap, body: &[u8]) -> Result<Option<Vec<u8>>, Refusal> {
+/// The body in the clear.
+pub(crate) fn inflated<'b>(headers: &HeaderMap, body: &'b [u8]) -> Result<Cow<'b, [u8]>, Refusal> {
     let mut plain = Vec::new();
     match headers.get(CONTENT_ENCODING).map(hyper::header::HeaderValue::as_bytes) {
-        None => return Ok(None),
+        None => return Ok(Cow::Borrowed(body)),
         Some(b"gzip") => {}
         Some(_) => return Err(Refusal::client("SerializationException", "unknown Content-Encoding")),
     }
     let limit = LONGEST_BODY as u64;
     match GzDecoder::new(body).take(limit).read_to_end(&mut plain) {
-        Ok(_) => Ok(Some(plain)),
+        Ok(_) => Ok(Cow::Owned(plain)),
         Err(error) => Err(Refusal::client("SerializationException", error.to_string())),
     }
 }
