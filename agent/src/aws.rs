@@ -18,6 +18,7 @@ pub mod metrics;
 mod patience;
 pub mod probe;
 mod refusal;
+pub mod tags;
 
 /// A host in the same region answers in milliseconds; what takes longer is a route that is missing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

@@ -166,7 +166,10 @@ async fn run_into(
             result
         }
     });
-    tasks.spawn("delivery", deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed.clone()));
+    tasks.spawn(
+        "delivery",
+        deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed.clone()),
+    );
     let place = measure::Place {
         config: &config,
         identity: &identity,

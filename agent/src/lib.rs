@@ -18,7 +18,11 @@ pub mod tail;
 
 pub mod spool;
 
+pub mod cgroup;
 pub mod host;
+
+pub mod exporter;
+pub mod probe;
 
 pub mod aws;
 pub mod imds;

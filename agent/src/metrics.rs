@@ -15,6 +15,10 @@ pub mod counter;
 
 pub mod distribution;
 
+pub mod exposition;
+
+pub mod health;
+
 pub mod name;
 
 pub mod tally;

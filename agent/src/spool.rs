@@ -52,11 +52,19 @@ pub const METRICS: &str = "metrics";
 pub struct Spool {
     directory: PathBuf,
     max_bytes: u64,
-    /// What is given up is told in the stream itself.
-    marks_gaps: bool,
+    content: Content,
     _lock: File,
     state: Mutex<State>,
     changed: watch::Sender<()>,
+}
+
+/// What the batches hold, and so what one call may take of them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Content {
+    /// What is given up is told in the stream itself.
+    Lines,
+    /// What is given up leaves a gap, which says enough.
+    Datapoints,
 }
 
 /// What came of writing a batch: how many events were given up to make room for it, and, if it could
@@ -120,7 +128,7 @@ impl Spool {
         let spool = Self {
             directory: directory.to_owned(),
             max_bytes,
-            marks_gaps: true,
+            content: Content::Lines,
             _lock: lock,
             state: Mutex::new(state),
             changed: watch::Sender::new(()),
@@ -128,10 +136,10 @@ impl Spool {
         Ok((spool, recovered))
     }
 
-    /// What is given up leaves no trace: in a stream of datapoints, a gap says enough.
+    /// It is one of batches of datapoints.
     #[must_use]
-    pub fn without_markers(mut self) -> Self {
-        self.marks_gaps = false;
+    pub fn of_datapoints(mut self) -> Self {
+        self.content = Content::Datapoints;
         self
     }
 

@@ -6,6 +6,7 @@
 mod account;
 mod containers;
 mod docker;
+mod metrics;
 mod spool;
 mod user;
 
@@ -100,7 +101,8 @@ pub(super) fn check(options: &Options) -> anyhow::Result<ExitCode> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             report.add(docker::findings(&config).await);
-            account::findings(&config, &mut |found| report.add(found)).await;
+            let in_group = account::findings(&config, &mut |found| report.add(found)).await;
+            report.add(metrics::findings(&config, in_group).await);
         });
         // A name that is still being looked up in a thread must not hold up the answer.
         runtime.shutdown_background();

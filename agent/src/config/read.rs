@@ -192,26 +192,28 @@ pub(super) fn routes(written: Written<'_>) -> Result<Vec<Route>, Wrong> {
 
 /// Patterns used one by one.
 pub(super) fn patterns(written: Written<'_>) -> Result<Vec<Regex>, Wrong> {
-    written.each(|item| {
-        let pattern = item.text()?;
-        let regex = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build();
-        let regex = regex.map_err(|error| {
-            let reason = error.to_string();
-            // The library draws the pattern over several lines; the last one says what it is.
-            let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
-            item.wrong_because(
-                format!("holds the pattern {pattern:?}: {reason}"),
-                "see https://docs.rs/regex/latest/regex/#syntax",
-            )
-        })?;
-        if matches_everything(&regex) {
-            return Err(item.wrong_because(
-                format!("holds the pattern {pattern:?}, which matches every line"),
-                "write what sets the lines apart, or delete the pattern",
-            ));
-        }
-        Ok(regex)
-    })
+    written.each(|item| regex(item, item.text()?))
+}
+
+/// A pattern of an item, which may be the item itself.
+fn regex(item: Written<'_>, pattern: &str) -> Result<Regex, Wrong> {
+    let regex = RegexBuilder::new(pattern).size_limit(PATTERN_BYTES).build();
+    let regex = regex.map_err(|error| {
+        let reason = error.to_string();
+        // The library draws the pattern over several lines; the last one says what it is.
+        let reason = reason.lines().last().unwrap_or_default().trim_start_matches("error: ");
+        item.wrong_because(
+            format!("holds the pattern {pattern:?}: {reason}"),
+            "see https://docs.rs/regex/latest/regex/#syntax",
+        )
+    })?;
+    if matches_everything(&regex) {
+        return Err(item.wrong_because(
+            format!("holds the pattern {pattern:?}, which matches every line"),
+            "write what sets the lines apart, or delete the pattern",
+        ));
+    }
+    Ok(regex)
 }
 
 /// Patterns asked all at once.

@@ -36,6 +36,7 @@ fn an_empty_file_is_the_default() {
             },
             host: Host {
                 instance_id: None,
+                auto_scaling_group: None,
             },
             docker: Docker {
                 socket: "/var/run/docker.sock",
@@ -77,6 +78,44 @@ fn an_empty_file_is_the_default() {
                 drop: RegexSet([]),
                 flush: 1s,
             },
+            metrics: Metrics {
+                enabled: true,
+                namespace: "StartTech/Backend",
+                sample: 10s,
+                flush: 60s,
+                series: SeriesWanted {
+                    instance: true,
+                    group: true,
+                },
+                selection: MetricSelection {
+                    on: GlobSet {
+                        len: 0,
+                        strats: [],
+                    },
+                    off: GlobSet {
+                        len: 0,
+                        strats: [],
+                    },
+                },
+                include: [],
+                exclude: [],
+                prometheus: None,
+                patterns: [],
+            },
+            health: Health {
+                url: Some(
+                    Url {
+                        host: Address(
+                            127.0.0.1,
+                        ),
+                        port: 8080,
+                        target: /health,
+                        authority: "127.0.0.1:8080",
+                        text: "http://127.0.0.1:8080/health",
+                    },
+                ),
+                timeout: 5s,
+            },
             spool: Spool {
                 directory: "/var/lib/starttech-agent/spool",
                 max_bytes: 268435456,
@@ -90,9 +129,13 @@ fn an_empty_file_is_the_default() {
 #[test]
 fn the_example_holds_every_key_with_its_default() {
     let mut live = config(&[&uncommented()], &[]).unwrap();
-    // The two without a default show a value that nobody should get unasked.
+    // Those without a default show a value that nobody should get unasked.
     assert_eq!(live.region.take().as_deref(), Some("eu-west-1"));
     assert_eq!(live.host.instance_id.take().as_deref(), Some("i-0123456789abcdef0"));
+    assert_eq!(live.host.auto_scaling_group.take().as_deref(), Some("starttech-backend"));
+    assert_eq!(live.metrics.prometheus.take(), Some("127.0.0.1:9464".parse().unwrap()));
+    let [pattern] = &std::mem::take(&mut live.metrics.patterns)[..] else { panic!() };
+    assert_eq!(pattern.metric().name, "checkout_time");
     assert_eq!(format!("{live:?}"), format!("{:?}", config(&[], &[]).unwrap()));
 
     let (entries, _) = file::entries("example", &uncommented());
@@ -172,7 +215,7 @@ on = true
 directory = "spool"
 max_bytes = "256MB"
 
-[metrics]
+[traces]
 namespace = "X"
 "#,
         &expect![[r#"
@@ -214,8 +257,8 @@ namespace = "X"
               → write the whole path of a directory: directory = "/var/lib/starttech-agent/spool"
             0.toml:28:13: `spool.max_bytes` is "256MB", which is no size
               → write a size of at least 8MiB: max_bytes = "256MiB"
-            0.toml:31:1: there is no key `metrics.namespace`
-              → delete it: agent.example.toml has every key there is"#]],
+            0.toml:31:1: there is no key `traces.namespace`
+              → write `namespace` under `[metrics]`"#]],
     );
 }
 
@@ -332,4 +375,67 @@ fn files_are_read_in_order_and_a_missing_one_only_matters_if_it_was_named() {
     fs::remove_file(&main).unwrap();
     fs::create_dir(&main).unwrap();
     assert_eq!(load().unwrap_err().0.len(), 1);
+}
+
+#[test]
+fn faults_of_what_is_measured() {
+    check(
+        r#"[metrics]
+namespace = "AWS/EC2"
+sample = "0s"
+flush = "45s"
+series = ["Host"]
+on = ["cpu_usage_iowat"]
+off = ["nothing_like_it_at_all"]
+prometheus = "0.0.0.0:9464"
+[[metrics.patterns]]
+name = "requests"
+regex = "x"
+[[metrics.patterns]]
+name = "mine"
+regex = "("
+[[metrics.patterns]]
+name = "mine"
+field = "a"
+unit = "Parsecs"
+[[metrics.patterns]]
+regex = "x"
+[[metrics.patterns]]
+name = "mine"
+regex = "x"
+value = 1
+[health]
+url = "https://user:secret@localhost/health"
+timeout = 5
+"#,
+        &expect![[r#"
+            0.toml:2:13: `metrics.namespace` begins with AWS/, which AWS keeps for itself
+              → begin it otherwise
+            0.toml:3:10: `metrics.sample` is "0s"
+              → write a duration from 1s to 1m: sample = "10s"
+            0.toml:4:9: `metrics.flush` is 45s, a period that CloudWatch does not know
+              → write "1s", "5s", "10s", "20s", "30s", or whole minutes up to "5m": flush = "60s"
+            0.toml:5:11: `metrics.series` holds "Host", which is no dimension of a host
+              → write a list of "InstanceId" and "AutoScalingGroupName": series = ["InstanceId", "AutoScalingGroupName"]
+            0.toml:6:7: `metrics.on` holds "cpu_usage_iowat", which fits no metric
+              → write "cpu_usage_iowait"
+            0.toml:7:8: `metrics.off` holds "nothing_like_it_at_all", which fits no metric
+              → `starttech-agent check` lists the names; a metric of metrics.patterns ends with its entry
+            0.toml:8:14: `metrics.prometheus` is "0.0.0.0:9464": everybody could read it there
+              → write a loopback address and port: prometheus = "127.0.0.1:9464"
+            0.toml:9:1: `metrics.patterns` holds the pattern "requests": `requests` is a metric of the agent's own: choose another name
+              → write a list of patterns: patterns = [{ name = "logins", regex = '"path":"/auth/login".*"status":200' }]
+            0.toml:12:1: `metrics.patterns` holds the pattern "(": unclosed group
+              → see https://docs.rs/regex/latest/regex/#syntax
+            0.toml:15:1: `metrics.patterns` holds the pattern "mine" with the unit "Parsecs"
+              → write one of Seconds, Microseconds, Milliseconds, Bytes, Kilobytes, Megabytes, Gigabytes, Terabytes, Bits, Kilobits, Megabits, Gigabits, Terabits, Percent, Count, Bytes/Second, Kilobytes/Second, Megabytes/Second, Gigabytes/Second, Terabytes/Second, Bits/Second, Kilobits/Second, Megabits/Second, Gigabits/Second, Terabits/Second, Count/Second, None
+            0.toml:19:1: `metrics.patterns` holds a pattern without a `name`
+              → write a list of patterns: patterns = [{ name = "logins", regex = '"path":"/auth/login".*"status":200' }]
+            0.toml:24:9: `metrics.patterns.value` is an integer
+              → write a list of patterns: patterns = [{ name = "logins", regex = '"path":"/auth/login".*"status":200' }]
+            0.toml:26:7: `health.url` is https, but the service is asked on this host, where its port speaks http
+              → write http://127.0.0.1:8080/health
+            0.toml:27:11: `health.timeout` is 5 without a unit
+              → write "5s" or "5ms""#]],
+    );
 }

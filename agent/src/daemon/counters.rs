@@ -57,7 +57,9 @@ impl Counters {
     pub fn datapoints(&self, lines: &Self) -> String {
         let text = format!("{} datapoints", self.shipped.get());
         let some = [(self.lost(), "dropped"), (lines.metric_errors.get(), "readings failed")];
-        some.into_iter().filter(|(count, _)| *count > 0).fold(text, |text, (count, what)| format!("{text}, {count} {what}"))
+        some.into_iter()
+            .filter(|(count, _)| *count > 0)
+            .fold(text, |text, (count, what)| format!("{text}, {count} {what}"))
     }
 
     /// One line for the journal and for `systemctl status`.

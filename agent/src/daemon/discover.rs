@@ -120,11 +120,11 @@ async fn follow(
         return Ok(());
     }
     loop {
-        let told = early.take();
+        let earlier = early.take();
         let next = tokio::select! {
             // What was told already is taken first: the other arm would drop it.
             biased;
-            next = async { if let Some(told) = told { told } else { happenings.next().await } } => next,
+            next = async { if let Some(earlier) = earlier { earlier } else { happenings.next().await } } => next,
             (id, looked) = later.next() => {
                 if let Some(found) = later.settle(&id, looked)?
                     && told.send(Seen::Found(Box::new(found), Some(engine.clone()))).await.is_none()

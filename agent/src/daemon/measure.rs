@@ -7,10 +7,10 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use anyhow::Context;
 use log::info;
 use tokio::net::TcpListener;
 use tokio::sync::{mpsc, watch};
+use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
@@ -95,7 +95,7 @@ impl Measure {
         let Place { config, identity, local, spool_directory, lines, counters, read, stop } = *place;
         let limit = config.spool.max_bytes / SHARE;
         let (spool, recovered) = Spool::open(&spool_directory.join(METRICS), limit)?;
-        let spool = Arc::new(spool.without_markers());
+        let spool = Arc::new(spool.of_datapoints());
         if recovered.batches > 0 {
             info!("{} batches of datapoints wait in the spool from an earlier run", recovered.batches);
         }
@@ -139,10 +139,13 @@ impl Measure {
                 let group = group.borrow().clone();
                 let mut host = vec![(name::INSTANCE_ID, instance.as_str())];
                 host.extend(group.as_deref().map(|group| (name::AUTO_SCALING_GROUP, group)));
-                metrics::lock(&latest).text(&host, telemetry::now_ms())
+                metrics::lock(&latest).text(&host, Instant::now().into_std())
             };
             let stop = stop.clone();
-            tasks.spawn("exporter", async move { exporter::run(listener, text, stop).await.context("the exporter") });
+            tasks.spawn("exporter", async move {
+                exporter::run(listener, text, stop).await;
+                Ok(())
+            });
         }
         if self.group.borrow().is_none() && !local && config.metrics.series.group && identity.is_instance() {
             let (region, id) = (identity.region.clone(), identity.instance_id.clone());

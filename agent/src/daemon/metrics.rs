@@ -13,7 +13,7 @@ use std::time::Duration;
 use anyhow::Context;
 use log::{error, info, warn};
 use tokio::sync::{mpsc, watch};
-use tokio::task::{JoinSet, spawn_blocking};
+use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
 use tokio_util::sync::CancellationToken;
 
@@ -28,7 +28,7 @@ use crate::logs::route::Globs;
 use crate::metrics::aggregate::{Aggregate, Datapoint, Values};
 use crate::metrics::batch::{Head, pack};
 use crate::metrics::counter::Counter;
-use crate::metrics::exposition::Latest;
+use crate::metrics::exposition::{Latest, QUANTILES};
 use crate::metrics::tally::Tally;
 use crate::metrics::{Metric, Readings, name};
 use crate::probe::Probe;
@@ -115,14 +115,18 @@ impl Metrics {
             probe,
             probing: JoinSet::new(),
             aggregate: Aggregate::new(period_ms),
-            shipped: Counter::default(),
-            dropped: Counter::default(),
+            shipped: Counter::from(0),
+            dropped: Counter::from(0),
             told: HashMap::new(),
         }
     }
 
     /// Runs until all lines are read (`read`); then everything that was measured is in the spool.
-    pub async fn run(mut self, mut seen: mpsc::Receiver<Seen>, read: CancellationToken) -> anyhow::Result<()> {
+    pub async fn run(
+        mut self,
+        mut seen: mpsc::Receiver<Seen>,
+        read: CancellationToken,
+    ) -> anyhow::Result<()> {
         let mut ticks = interval(self.settings.sample.min(self.settings.flush));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let spread = GRACE + SPREAD.min(self.settings.flush / 6).mul_f64(fastrand::f64());
@@ -142,7 +146,7 @@ impl Metrics {
                     self.containers.settle(looked, &mut readings);
                     self.took(&readings);
                 }
-                probed = async { self.probing.join_next().await }, if !self.probing.is_empty() => self.probed(probed)?,
+                Some(probed) = self.probing.join_next() => self.probed(probed)?,
                 () = sleep(Duration::from_millis(wait)) => {
                     self.flush(false).await?;
                     due_ms = self.due(spread);
@@ -151,6 +155,9 @@ impl Metrics {
             }
         }
         self.probing.shutdown().await;
+        let mut readings = Readings::default();
+        self.own(&mut readings);
+        self.took(&readings);
         self.flush(true).await
     }
 
@@ -180,12 +187,10 @@ impl Metrics {
         }
     }
 
-    fn probed(&mut self, probed: Option<Result<(Probe, Readings), tokio::task::JoinError>>) -> anyhow::Result<()> {
-        if let Some(probed) = probed {
-            let (probe, readings) = probed.context("the health check panicked")?;
-            self.took(&readings);
-            self.probe = Some(probe);
-        }
+    fn probed(&mut self, probed: Result<(Probe, Readings), JoinError>) -> anyhow::Result<()> {
+        let (probe, readings) = probed.context("the health check panicked")?;
+        self.took(&readings);
+        self.probe = Some(probe);
         Ok(())
     }
 
@@ -201,7 +206,11 @@ impl Metrics {
         }
         let lines = &self.shared.lines;
         let lag_ms = lines.oldest_ms().map_or(0, |oldest_ms| telemetry::now_ms() - oldest_ms);
-        readings.put(&name::AGENT_DELIVERY_LAG, None, as_f64(u64::try_from(lag_ms).unwrap_or_default()) / 1e3);
+        readings.put(
+            &name::AGENT_DELIVERY_LAG,
+            None,
+            as_f64(u64::try_from(lag_ms).unwrap_or_default()) / 1e3,
+        );
         readings.put(&name::AGENT_SPOOL_BYTES, None, as_f64(lines.bytes() + self.shared.spool.bytes()));
     }
 
@@ -210,7 +219,7 @@ impl Metrics {
         let now_ms = telemetry::now_ms();
         self.aggregate.take(now_ms, readings);
         if let Some(latest) = &self.shared.latest {
-            lock(latest).take(readings, now_ms);
+            lock(latest).take(readings, Instant::now().into_std());
         }
         for fault in &readings.faults {
             self.fault(fault);
@@ -248,7 +257,9 @@ impl Metrics {
         let closed = self.aggregate.close(now_ms, all);
         self.show(&closed);
         let selection = &self.settings.selection;
-        let wanted = |metric: &Metric| if self.settings.local { selection.shows(metric) } else { selection.sends(metric) };
+        let wanted = |metric: &Metric| {
+            if self.settings.local { selection.shows(metric) } else { selection.sends(metric) }
+        };
         let datapoints: Vec<Datapoint> = closed.into_iter().filter(|point| wanted(point.metric)).collect();
         let head = self.head();
         if head.series.is_empty() {
@@ -281,7 +292,9 @@ impl Metrics {
             if self.shared.spool.unwritten() < MOST_UNWRITTEN {
                 self.shared.spool.keep(&header, body);
             } else {
-                self.fault(&format!("{datums} datapoints were given up: they cannot be written to the spool ({error})"));
+                self.fault(&format!(
+                    "{datums} datapoints were given up: they cannot be written to the spool ({error})"
+                ));
             }
         }
         Ok(())
@@ -306,16 +319,24 @@ impl Metrics {
         Head::new(namespace.clone(), &wanted, if *flush < Duration::from_mins(1) { 1 } else { 60 })
     }
 
-    /// For those who ask.
+    /// For those who ask: what lines said, which no reading did.
     fn show(&self, closed: &[Datapoint]) {
         let Some(latest) = &self.shared.latest else { return };
-        let now_ms = telemetry::now_ms();
+        let now = Instant::now().into_std();
         let mut latest = lock(latest);
-        for point in closed {
-            if let Values::Distribution(values) = &point.values {
-                latest.distribution(point.metric, point.of.as_deref(), values, now_ms);
+        let mut counts = Readings::default();
+        for point in closed.iter().filter(|point| name::is_from_lines(point.metric)) {
+            match &point.values {
+                Values::Distribution(values) => {
+                    let quantiles = QUANTILES.map(|rank| values.quantile(rank).unwrap_or_default());
+                    let came = (quantiles, values.sum(), as_f64(values.count()));
+                    latest.distribution(point.metric, point.of.as_deref(), came, now);
+                }
+                Values::Sum(sum) => counts.put(point.metric, point.of.as_deref(), *sum),
+                Values::Set { .. } => {}
             }
         }
+        latest.take(&counts, now);
     }
 }
 

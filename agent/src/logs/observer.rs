@@ -11,7 +11,7 @@ use super::pattern::Pattern;
 use crate::metrics::tally::{Facts, Tally};
 
 /// Counts what messages say.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Observer {
     health_path: String,
     patterns: Vec<Pattern>,

@@ -12,6 +12,12 @@ use super::aggregate::{Datapoint, Values};
 pub const BATCH_DATUMS: usize = 1000;
 /// Bytes of a call, 1 MB before it is compressed; some are left for what is not counted.
 pub const BATCH_BYTES: usize = 1_000_000;
+/// Bytes of batches as they wait in the spool that may leave in one call. On the wire a value and its count
+/// take 36 bytes in two series and may take 8 here; with names and times of 1,000 datums that is 1 MB.
+pub const JOINED_BYTES: usize = 150_000;
+/// Where the datapoints begin, and how a batch ends.
+const LIST: &[u8] = b"\"data\":[";
+const TAIL: &[u8] = b"]}";
 /// Characters of a dimension's value.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html>
 const DIMENSION_LENGTH: usize = 1024;
@@ -171,6 +177,21 @@ pub fn pack(head: &Head, datapoints: Vec<Datapoint>) -> Vec<Packed> {
     packed
 }
 
+/// Makes one batch of two with the same head that stand in `bodies` one behind the other, the second from
+/// `at` on. Whether they are such batches; if not, nothing is changed.
+pub fn join(bodies: &mut Vec<u8>, at: usize) -> bool {
+    let (Some(first), Some(second)) = (bodies.get(..at), bodies.get(at..)) else { return false };
+    // A quote inside a name is escaped, so this can only stand where the list begins.
+    let Some(list) = memchr::memmem::find(first, LIST) else { return false };
+    let head = first.get(..list + LIST.len()).unwrap_or_default();
+    let joinable = first.ends_with(TAIL) && second.starts_with(head) && second.ends_with(TAIL);
+    if joinable {
+        let from = at + head.len();
+        bodies.splice(at - TAIL.len()..from, *b",");
+    }
+    joinable
+}
+
 fn finish(head: &Head, data: Vec<Datum>) -> Option<Packed> {
     let (first_ms, last_ms) = (data.first()?.time, data.last()?.time);
     let datums = data.len() * head.series.len();
@@ -219,6 +240,26 @@ mod tests {
         assert_eq!(found("requests"), Sent::Value(1.0 + 0.1 + 0.2));
         assert_eq!(found("response_time"), Sent::Values(vec![(0.1 + 0.2, 1), (1.0, 1)]));
         assert_eq!(batch.data[0].of, Some(Dimension("ContainerName".to_owned(), "caf__".to_owned())));
+    }
+
+    #[test]
+    fn batches_with_the_same_head_become_one_and_others_do_not() {
+        let packed = |head: &Head, time_ms| {
+            let mut aggregate = Aggregate::new(60_000);
+            aggregate.add(time_ms, &CONTAINER_UP, Some("\"data\":["), 1.0);
+            pack(head, aggregate.close(0, true)).remove(0).body
+        };
+        let (first, second) = (packed(&head(), 0), packed(&head(), 60_000));
+        let mut both = [first.clone(), second.clone()].concat();
+        assert!(join(&mut both, first.len()));
+        let joined: Batch = serde_json::from_slice(&both).unwrap();
+        assert_eq!(joined.data.iter().map(|datum| datum.time).collect::<Vec<_>>(), [0, 60_000]);
+        let other = packed(&Head { resolution_s: 1, ..head() }, 60_000);
+        for second in [other, b"{}".to_vec(), Vec::new()] {
+            let mut both = [first.clone(), second.clone()].concat();
+            assert!(!join(&mut both, first.len()));
+            assert_eq!(both, [first.clone(), second].concat());
+        }
     }
 
     #[test]

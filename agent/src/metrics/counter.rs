@@ -6,6 +6,13 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counter(Option<u64>);
 
+impl From<u64> for Counter {
+    /// Where counting begins: the first look already tells what was added.
+    fn from(total: u64) -> Self {
+        Self(Some(total))
+    }
+}
+
 impl Counter {
     /// What was added since the last look. `None` at the first look, and when the total is smaller than
     /// it was: it began anew or wrapped, and how much was added in between nobody knows. That is a gap;

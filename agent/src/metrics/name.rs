@@ -160,6 +160,14 @@ metrics! {
         "Readings that failed or made no sense, each a gap in a metric"));
 }
 
+/// Whether it is counted from lines, by the agent or as the operator wants it.
+pub fn is_from_lines(metric: &Metric) -> bool {
+    let ours =
+        [&REQUESTS, &RESPONSES_4XX, &RESPONSES_5XX, &RESPONSE_TIME, &HEALTH_CHECKS, &ERROR_LINES, &PANICS];
+    let is = |known: &&Metric| known.name == metric.name;
+    ours.iter().any(is) || !ALL.iter().any(is)
+}
+
 /// A metric that the operator defined. The same words give the same metric: reading a configuration
 /// again takes no more memory.
 pub fn custom(name: &str, unit: &'static str, kind: Kind, dimension: Option<&str>) -> &'static Metric {

@@ -6,7 +6,7 @@ use std::fs;
 use jiff::Timestamp;
 
 use super::state::Queue;
-use super::{Spool, entry, on_disk};
+use super::{Content, Spool, entry, on_disk};
 use crate::logs::Destination;
 use crate::logs::batch::Batch;
 use entry::Header;
@@ -22,7 +22,7 @@ impl Spool {
             let passing = matches!(header, Err(entry::Fault::Passing(_)));
             if !passing {
                 dropped += events;
-                let replaced = self.marks_gaps
+                let replaced = self.content == Content::Lines
                     && header.is_ok_and(|header| self.replace_by_marker(&destination, &header, number));
                 if !replaced {
                     self.remove(&destination, number);

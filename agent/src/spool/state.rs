@@ -11,7 +11,6 @@ use bytes::Bytes;
 use super::entry::Header;
 use super::on_disk;
 use crate::logs::Destination;
-use crate::logs::batch::{BATCH_BYTES, BATCH_EVENTS};
 use crate::logs::pace::Pending;
 
 /// Batches that go out in one call, at most: what is known of each takes memory meanwhile.
@@ -250,7 +249,11 @@ impl Queue {
 
     /// What goes out next: batches that follow one another and together keep the limits of a call.
     /// The backlog and what came since take turns, so that lines of now are not late for long.
-    pub(super) fn run(&mut self, pending: Pending) -> Range<usize> {
+    pub(super) fn run(
+        &mut self,
+        pending: Pending,
+        (most_bytes, most_events): (usize, usize),
+    ) -> Range<usize> {
         let oldest = self.entries.iter().position(|entry| entry.is(pending));
         let live = |entry: &Queued| entry.number > self.live_after && entry.is(pending);
         let live = if self.live_is_next { self.entries.iter().position(live) } else { None };
@@ -264,7 +267,7 @@ impl Queue {
             let alone = end == start;
             let another = Some(entry.doubt) != first_doubt || entry.unwritten.is_some();
             // What is in doubt is looked for as it was sent.
-            let over = entry.doubt == 0 && (bytes > BATCH_BYTES || events > BATCH_EVENTS);
+            let over = entry.doubt == 0 && (bytes > most_bytes || events > most_events);
             if !alone && (another || over) {
                 break;
             }

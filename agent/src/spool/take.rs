@@ -11,10 +11,11 @@ use bytes::Bytes;
 
 use super::entry::Fault;
 use super::state::Unwritten;
-use super::{Header, Spool, entry, flight, number_name, quarantine};
-use crate::logs::batch::{BATCH_SPAN_MS, Stored, events, join};
+use super::{Content, Header, Spool, entry, flight, number_name, quarantine};
+use crate::logs::batch::{self, BATCH_SPAN_MS, Stored, events};
 use crate::logs::pace::Pending;
 use crate::logs::{Destination, Outgoing};
+use crate::metrics;
 
 /// A stream whose turn it is; for [`Spool::take`].
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -69,7 +70,7 @@ impl Spool {
         let mut state = self.state();
         let (destination, pending) = state.claim(wanted)?;
         let queue = state.queues.get_mut(&destination)?;
-        let run = queue.run(pending);
+        let run = queue.run(pending, self.content.limits());
         let run = queue.entries.range_mut(run);
         let bytes = run.map(|entry| {
             entry.in_flight = true;
@@ -101,7 +102,7 @@ impl Spool {
             let at = bodies.len();
             match entry::read(&self.path(number), &mut bodies) {
                 Ok(header) if headers.is_empty() || follows(&headers, &header) => {
-                    if at > 0 && !join(&mut bodies, at, &claim.destination) {
+                    if at > 0 && !self.content.join(&mut bodies, at, &claim.destination) {
                         bodies.truncate(at);
                         break;
                     }
@@ -265,6 +266,24 @@ impl Spool {
         }
         drop(state);
         self.changed.send_replace(());
+    }
+}
+
+impl Content {
+    /// Bytes of batches in the spool, and events, that may leave in one call.
+    fn limits(self) -> (usize, usize) {
+        match self {
+            Self::Lines => (batch::BATCH_BYTES, batch::BATCH_EVENTS),
+            Self::Datapoints => (metrics::batch::JOINED_BYTES, metrics::batch::BATCH_DATUMS),
+        }
+    }
+
+    /// Makes one body of two that stand in `bodies` one behind the other, if they can be one.
+    fn join(self, bodies: &mut Vec<u8>, at: usize, destination: &Destination) -> bool {
+        match self {
+            Self::Lines => batch::join(bodies, at, destination),
+            Self::Datapoints => metrics::batch::join(bodies, at),
+        }
     }
 }
 

@@ -18,8 +18,9 @@ const SKEW_REFUSED: Duration = Duration::from_mins(5);
 /// Further apart than any network could explain.
 const SKEW_ODD: Duration = Duration::from_mins(1);
 
-/// Where, who, whether at all, and when. Each is handed over as soon as it is known.
-pub(super) async fn findings(config: &Config, add: &mut impl FnMut(Vec<Finding>)) {
+/// Where, who, whether at all, and when. Each is handed over as soon as it is known. Gives whether the host is
+/// in an Auto Scaling group.
+pub(super) async fn findings(config: &Config, add: &mut impl FnMut(Vec<Finding>)) -> bool {
     let metadata = imds::identity(aws::http_client()).await;
     let environment = environment_region(|name| std::env::var(name).ok());
     let host_name = gethostname::gethostname().to_string_lossy().into_owned();
@@ -47,6 +48,52 @@ pub(super) async fn findings(config: &Config, add: &mut impl FnMut(Vec<Finding>)
 
     if known && reached && in_time {
         add(vec![welcome(probe::signed(&sdk, &config.logs.selection.group).await)]);
+    }
+    if !config.metrics.enabled {
+        return false;
+    }
+    let endpoint = aws::metrics_endpoint(&identity.region);
+    let answer = probe::reach(&endpoint).await.err();
+    let (in_group, group) = group(config, &identity, &sdk, known).await;
+    add(vec![reachable_metrics(&endpoint, &identity.region, answer), group]);
+    in_group
+}
+
+fn reachable_metrics(endpoint: &str, region: &str, error: Option<Unreachable>) -> Finding {
+    const WHAT: &str = "CloudWatch";
+    let Some(error) = error else { return Finding::good(WHAT, format!("{endpoint} answers")) };
+    Finding::bad(
+        WHAT,
+        format!("{endpoint}: {}; no metric leaves this host", chain(&error)),
+        format!(
+            "a private subnet needs a NAT gateway or the VPC interface endpoint com.amazonaws.{region}.monitoring, \
+             whose security group lets this host in on port 443; does the name resolve? getent hosts {}",
+            host_of(endpoint)
+        ),
+    )
+}
+
+/// The host's Auto Scaling group, as the daemon finds it.
+async fn group(config: &Config, identity: &Identity, sdk: &SdkConfig, known: bool) -> (bool, Finding) {
+    const WHAT: &str = "Auto Scaling group";
+    const MEND: &str = "set host.auto_scaling_group; or allow ec2:DescribeTags (CloudWatchAgentServerPolicy does); or let \
+         the metadata service tell tags: --instance-metadata-tags enabled";
+    if let Some(group) = &config.host.auto_scaling_group {
+        return (true, Finding::good(WHAT, format!("{group}, from the configuration")));
+    }
+    if !identity.is_instance() {
+        return (false, Finding::good(WHAT, "none: this is no EC2 instance"));
+    }
+    if let Ok(Some(group)) = imds::auto_scaling_group(aws::http_client()).await {
+        return (true, Finding::good(WHAT, format!("{group}, from the instance's tags")));
+    }
+    if !known {
+        return (false, Finding::unsure(WHAT, "unknown, for want of credentials", MEND));
+    }
+    match aws::tags::auto_scaling_group(sdk, &identity.instance_id).await {
+        Ok(Some(group)) => (true, Finding::good(WHAT, format!("{group}, from EC2"))),
+        Ok(None) => (false, Finding::good(WHAT, "none: the instance has no tag aws:autoscaling:groupName")),
+        Err(error) => (false, Finding::unsure(WHAT, chain(&error), MEND)),
     }
 }
 

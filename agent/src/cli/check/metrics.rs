@@ -13,7 +13,6 @@ use crate::logs::route::{METRICS_OPT_OUT_LABEL, is_wanted};
 use crate::metrics::name::{self, ALL};
 use crate::metrics::{Metric, Readings};
 use crate::probe::Probe;
-use crate::telemetry::chain;
 
 const WHAT: &str = "metrics";
 
@@ -42,10 +41,16 @@ pub(super) async fn findings(config: &Config, in_group: bool) -> Vec<Finding> {
     Host::new().sample(&mut readings).await;
     let mut found = Vec::new();
     if let Some(url) = &config.health.url {
-        found.push(health(url.to_string(), Probe::new(url.clone(), config.health.timeout), &mut readings).await);
+        found.push(
+            health(url.to_string(), Probe::new(url.clone(), config.health.timeout), &mut readings).await,
+        );
     }
     found.extend(readings.faults.iter().map(|fault| {
-        Finding::unsure(WHAT, format!("cannot be read: {fault}"), "that is a gap in the metrics, nothing else")
+        Finding::unsure(
+            WHAT,
+            format!("cannot be read: {fault}"),
+            "that is a gap in the metrics, nothing else",
+        )
     }));
     let mut things = things(config, &readings);
     let asked = tokio::time::timeout(DOCKER, containers(config)).await;
@@ -58,7 +63,10 @@ pub(super) async fn findings(config: &Config, in_group: bool) -> Vec<Finding> {
 
 async fn health(url: String, mut probe: Probe, readings: &mut Readings) -> Finding {
     probe.sample(readings).await;
-    let up = readings.values.iter().any(|reading| reading.metric.name == name::HEALTH_UP.name && reading.value > 0.0);
+    let up = readings
+        .values
+        .iter()
+        .any(|reading| reading.metric.name == name::HEALTH_UP.name && reading.value > 0.0);
     let said = probe.last().map(ToString::to_string).unwrap_or_default();
     if up {
         Finding::good("health check", format!("{url} answers {said}"))
@@ -112,7 +120,8 @@ fn count(config: &Config, things: &Things, in_group: bool) -> Vec<Finding> {
     // A pattern's dimension has as many values as lines say: one at least.
     metrics += own.clone().count();
     let series = &config.metrics.series;
-    let (mine, shared) = (usize::from(series.instance) * metrics, usize::from(series.group && in_group) * metrics);
+    let (mine, shared) =
+        (usize::from(series.instance) * metrics, usize::from(series.group && in_group) * metrics);
     let group = match (series.group, in_group) {
         (true, true) => format!(
             ", and {shared} that it shares with its Auto Scaling group (${:.2} for all its hosts together)",
@@ -165,24 +174,13 @@ impl Things {
     }
 }
 
-/// Whether the service can be reached, and why not.
-pub(super) fn unreachable(error: &(dyn std::error::Error + 'static), endpoint: &str, region: &str) -> Finding {
-    Finding::bad(
-        "CloudWatch",
-        format!("{endpoint}: {}", chain(error)),
-        format!(
-            "a private subnet needs a NAT gateway or the VPC interface endpoint com.amazonaws.{region}.monitoring, \
-             whose security group lets this host in on port 443; without it no metric leaves this host"
-        ),
-    )
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     fn things() -> Things {
-        let of = [(name::PATH, &["/"][..]), (name::CONTAINER, &["api", "proxy"]), (name::DEPENDENCY, &["db"])];
+        let of =
+            [(name::PATH, &["/"][..]), (name::CONTAINER, &["api", "proxy"]), (name::DEPENDENCY, &["db"])];
         Things {
             of: of.map(|(name, of)| (name, of.iter().map(|&of| of.to_owned()).collect())).into(),
             has_swap: false,
@@ -199,7 +197,11 @@ mod tests {
         let once = ALL.iter().filter(|m| m.by_default && m.dimension.is_none()).count() - 1;
         let metrics = once + 2 + 6 * 2 + 1;
         assert!(found[0].detail.starts_with(&format!("{metrics} custom metrics")), "{}", found[0].detail);
-        assert!(found[0].detail.contains(&format!("(${:.2} a month", metrics as f64 * 0.3)), "{}", found[0].detail);
+        assert!(
+            found[0].detail.contains(&format!("(${:.2} a month", metrics as f64 * 0.3)),
+            "{}",
+            found[0].detail
+        );
         assert!(found[0].detail.contains(&format!("and {metrics} that it shares")), "{}", found[0].detail);
         assert!(found[1].detail.contains("container_up × 2"), "{}", found[1].detail);
         assert!(!found[1].detail.contains("swap"), "{}", found[1].detail);

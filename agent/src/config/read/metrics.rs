@@ -134,7 +134,10 @@ pub(in super::super) fn health_url(written: Written<'_>) -> Result<Option<probe:
     if text.is_empty() {
         return Ok(None);
     }
-    probe::parse_url(text).map(Some).map_err(|reason| written.wrong(format!("is {text:?}: {reason}")))
+    // The text itself is not told: it may hold a password.
+    probe::parse_url(text)
+        .map(Some)
+        .map_err(|bad| written.wrong_because(bad.what, format!("write {}", bad.mend)))
 }
 
 pub(in super::super) fn patterns(written: Written<'_>) -> Result<Vec<Pattern>, Wrong> {
@@ -169,7 +172,14 @@ pub(in super::super) fn patterns(written: Written<'_>) -> Result<Vec<Pattern>, W
             return Err(Wrong(faults));
         }
         let Some(metric) = metric else { return Err(item.wrong("holds a pattern without a `name`")) };
-        Pattern::new(&metric, regex.as_deref(), field.as_deref(), &unit, dimension.as_deref())
+        let Some(unit) = name::UNITS.iter().find(|known| **known == unit) else {
+            return Err(item.wrong_because(
+                format!("holds the pattern {metric:?} with the unit {unit:?}"),
+                format!("write one of {}", name::UNITS.join(", ")),
+            ));
+        };
+        let regex = regex.map(|text| super::regex(item, &text)).transpose()?;
+        Pattern::new(&metric, regex, field.as_deref(), unit, dimension.as_deref())
             .map_err(|reason| item.wrong(format!("holds the pattern {metric:?}: {reason}")))
     })?;
     Ok(patterns)

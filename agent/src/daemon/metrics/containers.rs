@@ -9,7 +9,7 @@ use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
 
 use super::Seen;
-use crate::cgroup::Group;
+use crate::cgroup::{Group, Network, Presence, Reader};
 use crate::docker::{DockerError, Engine, State};
 use crate::logs::Container;
 use crate::logs::route::{Globs, METRICS_OPT_OUT_LABEL, is_wanted};
@@ -32,6 +32,8 @@ pub(super) struct Containers {
     watched: HashMap<String, Watched>,
     looks: JoinSet<(String, Result<Option<State>, DockerError>)>,
     names: BTreeSet<String>,
+    /// Reads the kernel's files; made when there is the first container to read of.
+    reader: Option<Reader>,
 }
 
 #[derive(Debug)]
@@ -47,7 +49,14 @@ struct Watched {
 
 impl Containers {
     pub(super) fn new([include, exclude]: [Globs; 2]) -> Self {
-        Self { include, exclude, watched: HashMap::new(), looks: JoinSet::new(), names: BTreeSet::new() }
+        Self {
+            include,
+            exclude,
+            watched: HashMap::new(),
+            looks: JoinSet::new(),
+            names: BTreeSet::new(),
+            reader: None,
+        }
     }
 
     /// Takes note of what became of a container.
@@ -124,13 +133,21 @@ impl Containers {
             return; // the same process as before
         }
         watched.group = None;
-        if let Some(pid) = pid {
-            match Group::find(pid) {
-                Ok(group) => watched.group = Some(group),
-                Err(error) if error.kind() == std::io::ErrorKind::NotFound => {} // it ended; Docker tells
-                Err(error) => {
-                    readings.fault(format!("cannot find the cgroup of container {}: {error}", watched.container.name));
-                }
+        let shares_network = watched.state.as_ref().is_some_and(|state| state.shares_network);
+        let network = if shares_network { Network::Shared } else { Network::Own };
+        let Some(pid) = pid else { return };
+        let reader = match &mut self.reader {
+            Some(reader) => Ok(reader),
+            none => Reader::new().map(|reader| none.insert(reader)),
+        };
+        match reader.and_then(|reader| Group::find(pid, &id, network, reader)) {
+            Ok(group) => watched.group = Some(group),
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {} // it ended; Docker tells
+            Err(error) => {
+                readings.fault(format!(
+                    "cannot find the cgroup of container {}: {error}",
+                    watched.container.name
+                ));
             }
         }
     }
@@ -159,8 +176,10 @@ impl Containers {
             #[expect(clippy::cast_precision_loss, reason = "restarts between two looks")]
             let restarts = std::mem::take(&mut watched.restarts) as f64;
             readings.put(&name::CONTAINER_RESTARTS, Some(&container.name), restarts);
-            if let Some(group) = &mut watched.group {
-                group.sample(&container.name, state.shares_network, now, readings);
+            if let (Some(group), Some(reader)) = (&mut watched.group, &mut self.reader)
+                && group.sample(&container.name, now, reader, readings) == Presence::Gone
+            {
+                watched.group = None;
             }
         }
     }
