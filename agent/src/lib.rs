@@ -18,6 +18,7 @@ pub mod tail;
 
 pub mod spool;
 
+pub mod cgroup;
 pub mod host;
 
 pub mod aws;
