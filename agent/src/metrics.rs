@@ -13,6 +13,8 @@ pub mod counter;
 
 pub mod distribution;
 
+pub mod health;
+
 pub mod name;
 
 /// What is measured. The agent's own are the constants of [`name`]; the operator may add some.
