@@ -21,6 +21,7 @@ pub mod spool;
 pub mod aws;
 pub mod imds;
 pub mod local;
+pub mod probe;
 
 pub mod sample;
 

@@ -6,18 +6,19 @@
 //! What a body says in words that are not known is a gap and a fault, never a guess. Knows nothing of
 //! how the answer was got.
 
+mod word;
+
 use std::collections::BTreeMap;
 
 use serde_json::{Map, Value};
 
 use super::{Readings, name};
+use word::{clean, may_be_of_itself, meaning, plain, speaks_of_itself, stable};
 
 /// Of a longer body nothing is read: a health check has no need of one.
 pub const BODY_BYTES: usize = 64 * 1024;
 /// Each is a metric to pay for.
 pub const MOST_DEPENDENCIES: usize = 10;
-/// In characters.
-const LONGEST_NAME: usize = 64;
 /// Told of one body: it is the same again at the next look.
 const MOST_FAULTS: usize = 10;
 
@@ -184,6 +185,9 @@ impl Dependencies {
     }
 
     fn unknown(&mut self, name: &str, words: &str) {
+        if may_be_of_itself(&plain(name)) {
+            return;
+        }
         match clean(name) {
             None => self.fault("the body has a dependency without a name"),
             Some(name) => {
@@ -205,102 +209,6 @@ const STATUSES: &[&str] =
     &["status", "state", "health", "healthy", "up", "ok", "connected", "alive", "available", "ready"];
 /// Where an item of a list says what it is.
 const NAMES: &[&str] = &["name", "id", "key", "component", "service", "dependency"];
-
-/// What services say of themselves. `NestJS` says in `info` and `error` what is in `details` too.
-const ITSELF: [&str; 62] = [
-    "status",
-    "state",
-    "health",
-    "healthy",
-    "ok",
-    "up",
-    "alive",
-    "ready",
-    "success",
-    "live",
-    "message",
-    "msg",
-    "version",
-    "uptime",
-    "timestamp",
-    "time",
-    "date",
-    "datetime",
-    "name",
-    "app",
-    "application",
-    "service",
-    "serviceid",
-    "id",
-    "instance",
-    "instanceid",
-    "env",
-    "environment",
-    "stage",
-    "region",
-    "zone",
-    "host",
-    "hostname",
-    "ip",
-    "port",
-    "pid",
-    "commit",
-    "sha",
-    "revision",
-    "branch",
-    "build",
-    "release",
-    "releaseid",
-    "error",
-    "errors",
-    "err",
-    "info",
-    "code",
-    "statuscode",
-    "latency",
-    "duration",
-    "path",
-    "trace",
-    "requestid",
-    "traceid",
-    "description",
-    "notes",
-    "output",
-    "links",
-    "groups",
-    "outcome",
-    "mode",
-];
-
-/// Endings of keys that tell a service's times and builds: `response_time`, `gitCommit`.
-const ITSELF_ENDING: [&str; 8] =
-    ["time", "duration", "version", "timestamp", "latency", "uptime", "commit", "startedat"];
-
-fn speaks_of_itself(plain_key: &str) -> bool {
-    ITSELF.contains(&plain_key) || ITSELF_ENDING.iter().any(|ending| plain_key.ends_with(ending))
-}
-
-/// A key as the lists above have it: `Release-ID`, `release_id` and `releaseId` are one.
-fn plain(key: &str) -> String {
-    let separator = |c: &char| matches!(c, '_' | '-' | ' ' | '.');
-    key.trim().chars().filter(|c| !separator(c)).take(LONGEST_NAME).map(|c| c.to_ascii_lowercase()).collect()
-}
-
-/// A dimension's value: printable ASCII, not empty, and no colon at its beginning, which `CloudWatch`
-/// refuses. <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_Dimension.html>
-fn clean(name: &str) -> Option<String> {
-    let allowed = |c: char| c.is_ascii_alphanumeric() || matches!(c, '_' | '.' | ':' | '/' | '-');
-    let begins_badly = |(at, c): (usize, char)| if at == 0 && c == ':' { '_' } else { c };
-    let cleaned: String = name
-        .trim()
-        .chars()
-        .take(LONGEST_NAME)
-        .map(|c| if allowed(c) { c } else { '_' })
-        .enumerate()
-        .map(begins_badly)
-        .collect();
-    (!cleaned.is_empty()).then_some(cleaned)
-}
 
 enum Said {
     State(State),
@@ -335,7 +243,7 @@ fn scalar(value: &Value) -> Said {
         Value::Null => Said::State(State::Disabled),
         Value::Bool(true) => Said::State(State::Up),
         Value::Bool(false) => Said::State(State::Down),
-        Value::String(text) => word(text).map_or_else(|| Said::Unknown(stable(text)), Said::State),
+        Value::String(text) => meaning(text).map_or_else(|| Said::Unknown(stable(text)), Said::State),
         Value::Number(_) | Value::Array(_) | Value::Object(_) => Said::Nothing,
     }
 }
@@ -356,46 +264,6 @@ fn member<'a>(
 ) -> Option<&'a Value> {
     let of = |key: &&str| object.iter().find(|(found, value)| found.eq_ignore_ascii_case(key) && fits(value));
     keys.iter().find_map(of).map(|(_, value)| value)
-}
-
-/// The longest word that is known, and some.
-const LONGEST_WORD: usize = 32;
-
-/// What a word means; `None` if nobody told us.
-fn word(text: &str) -> Option<State> {
-    // "error: dial tcp: i/o timeout". Only a fault is believed before its reasons: an "ok" may have a "but".
-    let first = text.split([':', '(', ',']).next().unwrap_or(text);
-    known(text).or_else(|| known(first).filter(|state| *state == State::Down))
-}
-
-fn known(text: &str) -> Option<State> {
-    let text = text.trim();
-    if text.len() > LONGEST_WORD {
-        return None;
-    }
-    match text.to_ascii_lowercase().replace(['_', '-'], " ").as_str() {
-        "ok" | "up" | "healthy" | "pass" | "passed" | "passing" | "connected" | "alive" | "available"
-        | "ready" | "running" | "true" | "success" | "warn" | "warning" | "degraded" | "online"
-        | "reachable" => Some(State::Up),
-        "disabled" | "off" | "skipped" | "not configured" | "none" | "n/a" | "null" => Some(State::Disabled),
-        "down" | "error" | "fail" | "failed" | "failing" | "failure" | "unhealthy" | "disconnected"
-        | "not connected" | "unavailable" | "not available" | "not ready" | "false" | "timeout"
-        | "timed out" | "critical" | "connection refused" | "out of service" | "offline" | "unreachable" => {
-            Some(State::Down)
-        }
-        _ => None,
-    }
-}
-
-/// A word to be told: one with a figure in it may be another one at the next look.
-fn stable(text: &str) -> String {
-    let text = text.trim();
-    let tellable = |c: char| c.is_ascii_alphabetic() || matches!(c, ' ' | '_' | '-');
-    if !text.is_empty() && text.len() <= LONGEST_WORD && text.chars().all(tellable) {
-        format!("\"{text}\"")
-    } else {
-        "a text that is no known word".to_owned()
-    }
 }
 
 #[cfg(test)]

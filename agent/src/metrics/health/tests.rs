@@ -3,6 +3,7 @@
 use proptest::prelude::*;
 
 use super::State::{Disabled, Down, Up};
+use super::word::LONGEST_NAME;
 use super::*;
 
 fn states(body: &str) -> Vec<(String, State)> {
@@ -114,6 +115,7 @@ fn what_a_service_says_of_itself_is_no_dependency() {
            "goroutines":12,"flags":["a"],"Request-ID":"7","healthy":true}"#,
         &[],
     );
+    expect(r#"{"responseTime":"4ms","realtime":"ok"}"#, &[("realtime", Up)]);
     expect(r#"{"details":{"message":"all fine","version":"1","error":null,"db":"ok"}}"#, &[("db", Up)]);
 }
 
@@ -183,14 +185,17 @@ fn hostile_bodies_are_faults() {
         r#"{"a":1e999}"#.to_owned(),
         r#"{"a":"ok"} trailing"#.to_owned(),
     ] {
-        assert_eq!(faults(&body), [NO_JSON], "{:.40}", body);
+        assert_eq!(faults(&body), [NO_JSON], "{body:.40}");
     }
     let long = format!(r#"{{"database":"ok","x":"{}"}}"#, "x".repeat(BODY_BYTES));
     assert_eq!(faults(&long), ["the body is longer than 64 KiB: its dependencies are not read"]);
     assert!(dependencies(long.as_bytes()).states.is_empty());
 }
 
-fn read_to(status: u16, body: &str) -> (Vec<(&'static str, Option<String>, f64)>, Vec<String>) {
+/// Name, dependency, value.
+type Read = (&'static str, Option<String>, f64);
+
+fn read_to(status: u16, body: &str) -> (Vec<Read>, Vec<String>) {
     let mut readings = Readings::default();
     read("http://h/health", status, body.as_bytes(), &mut readings);
     (readings.values.into_iter().map(|r| (r.metric.name, r.of, r.value)).collect(), readings.faults)
