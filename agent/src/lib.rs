@@ -19,6 +19,7 @@ pub mod tail;
 pub mod spool;
 
 pub mod aws;
+pub mod exporter;
 pub mod imds;
 pub mod local;
 pub mod probe;

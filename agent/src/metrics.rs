@@ -13,6 +13,8 @@ pub mod counter;
 
 pub mod distribution;
 
+pub mod exposition;
+
 pub mod health;
 
 pub mod name;
