@@ -25,8 +25,10 @@ pub mod exporter;
 pub mod probe;
 
 pub mod aws;
+pub mod exporter;
 pub mod imds;
 pub mod local;
+pub mod probe;
 
 pub mod sample;
 
