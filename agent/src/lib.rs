@@ -21,9 +21,6 @@ pub mod spool;
 pub mod cgroup;
 pub mod host;
 
-pub mod exporter;
-pub mod probe;
-
 pub mod aws;
 pub mod exporter;
 pub mod imds;
