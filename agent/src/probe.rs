@@ -96,7 +96,9 @@ impl NoAnswer {
 impl fmt::Display for Outcome {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Answered { status, time: Some(time) } => write!(f, "{status} in {} ms", time.as_millis()),
+            Self::Answered { status, time: Some(time) } => {
+                write!(f, "{status} in {:.1} ms", time.as_secs_f64() * 1e3)
+            }
             Self::Answered { status, time: None } => write!(f, "{status} with a body that is too long"),
             Self::Nothing(why) => {
                 write!(f, "{why}")?;
@@ -202,7 +204,12 @@ async fn connect(url: &Url) -> Result<TcpStream, NoAnswer> {
             lookup_host((name.as_str(), url.port())).await.map_err(NoAnswer::NoHost)?.collect()
         }
     };
-    TcpStream::connect(addresses.as_slice()).await.map_err(|error| match error.kind() {
+    TcpStream::connect(addresses.as_slice()).await.map_err(refused)
+}
+
+/// What says that nobody serves there, told from what says that we could not even ask.
+fn refused(error: io::Error) -> NoAnswer {
+    match error.kind() {
         io::ErrorKind::ConnectionRefused
         | io::ErrorKind::ConnectionReset
         | io::ErrorKind::ConnectionAborted
@@ -210,7 +217,7 @@ async fn connect(url: &Url) -> Result<TcpStream, NoAnswer> {
         | io::ErrorKind::HostUnreachable
         | io::ErrorKind::NetworkUnreachable => NoAnswer::Refused(error),
         _ => NoAnswer::CannotAsk(error),
-    })
+    }
 }
 
 fn request(url: &Url) -> Request<Empty<Bytes>> {

@@ -185,6 +185,23 @@ async fn a_host_that_is_not_found_is_a_gap_and_a_fault() {
     );
 }
 
+#[test]
+fn a_host_that_cannot_ask_does_not_say_that_the_service_is_down() {
+    use rustix::io::Errno;
+    for (errno, down) in [
+        (Errno::CONNREFUSED, true),
+        (Errno::TIMEDOUT, true),
+        (Errno::HOSTUNREACH, true),
+        (Errno::MFILE, false),
+        (Errno::NOBUFS, false),
+        (Errno::ADDRNOTAVAIL, false),
+        (Errno::ACCESS, false),
+    ] {
+        let why = refused(errno.into());
+        assert_eq!((why.is_down(), why.is_fault()), (down, !down), "{why:?}");
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_silent_service_is_down_when_the_time_is_over() {
     let begun = Instant::now();
