@@ -21,6 +21,7 @@ use crate::aws::tags;
 use crate::config::{Config, Identity};
 use crate::logs::Sink;
 use crate::logs::observer::Observer;
+use crate::logs::pattern::Pattern;
 use crate::metrics::exposition::Latest;
 use crate::metrics::name;
 use crate::metrics::tally::Tally;
@@ -69,7 +70,7 @@ impl Measure {
             Some(address) => Some(exporter::bind(address).await?),
             None => None,
         };
-        let own: Vec<_> = config.metrics.patterns.iter().map(|pattern| pattern.metric()).collect();
+        let own: Vec<_> = config.metrics.patterns.iter().map(Pattern::metric).collect();
         let period_ms = i64::try_from(config.metrics.flush.as_millis()).unwrap_or(i64::MAX);
         Ok(Some(Self {
             tally: Arc::new(Mutex::new(Tally::new(period_ms, &own))),

@@ -1,6 +1,7 @@
 //! The sink of datapoints in the local mode: JSON lines in a file, and a terse table on the terminal.
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::fs::File;
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
@@ -164,7 +165,7 @@ fn table(data: &[Datum]) -> String {
     let width = rows.iter().map(|(title, _)| title.chars().count()).max().unwrap_or_default();
     let mut text = format!("── metrics of {}\n", time(newest));
     for (title, cells) in rows {
-        text.push_str(&format!("   {title:width$}  {}\n", cells.join(" · ")));
+        writeln!(text, "   {title:width$}  {}", cells.join(" · ")).unwrap_or_default();
     }
     text
 }

@@ -66,8 +66,13 @@ const fn metric(
 }
 
 /// One that nothing of the platform needs: measured, shown locally, sent only if asked for.
-const fn extra(metric: Metric) -> Metric {
-    let Metric { name, unit, kind, dimension, by_default: _, help } = metric;
+const fn extra(
+    name: &'static str,
+    unit: &'static str,
+    kind: Kind,
+    dimension: Option<&'static str>,
+    help: &'static str,
+) -> Metric {
     Metric { name, unit, kind, dimension, by_default: false, help }
 }
 
@@ -84,10 +89,10 @@ metrics! {
         "All time that the processors were not idle, waiting for disks and stolen time included");
     CPU_USAGE_STEAL = metric("cpu_usage_steal", "Percent", Gauge, None,
         "Time that the hypervisor gave to others: a t2 without CPU credits shows it");
-    CPU_USAGE_IOWAIT = extra(metric("cpu_usage_iowait", "Percent", Gauge, None,
-        "Time that the processors had nothing to do but wait for disks"));
-    SYSTEM_LOAD1 = extra(metric("system_load1", "None", Gauge, None,
-        "Processes that ran or waited, over the last minute"));
+    CPU_USAGE_IOWAIT = extra("cpu_usage_iowait", "Percent", Gauge, None,
+        "Time that the processors had nothing to do but wait for disks");
+    SYSTEM_LOAD1 = extra("system_load1", "None", Gauge, None,
+        "Processes that ran or waited, over the last minute");
     MEM_USED_PERCENT = metric("mem_used_percent", "Percent", Gauge, None,
         "Memory that the kernel could not hand out: all but MemAvailable");
     SWAP_USED_PERCENT = metric("swap_used_percent", "Percent", Gauge, None,
@@ -109,25 +114,25 @@ metrics! {
         "Of one processor, as docker stats shows it: two busy ones are 200");
     CONTAINER_MEM_USED_PERCENT = metric("container_mem_used_percent", "Percent", Gauge, Some(CONTAINER),
         "Of its limit, or of the host's memory, without page cache, as docker stats shows it");
-    CONTAINER_MEM_USED_BYTES = extra(metric("container_mem_used_bytes", "Bytes", Gauge, Some(CONTAINER),
-        "Without page cache, as docker stats shows it"));
+    CONTAINER_MEM_USED_BYTES = extra("container_mem_used_bytes", "Bytes", Gauge, Some(CONTAINER),
+        "Without page cache, as docker stats shows it");
     CONTAINER_NET_BYTES_SENT = metric("container_net_bytes_sent", "Bytes", Count, Some(CONTAINER),
         "Sent on the container's own network; none on the host's");
     CONTAINER_NET_BYTES_RECV = metric("container_net_bytes_recv", "Bytes", Count, Some(CONTAINER),
         "Received on the container's own network");
-    CONTAINER_BLKIO_READ_BYTES = extra(metric("container_blkio_read_bytes", "Bytes", Count, Some(CONTAINER),
-        "Read from block devices"));
-    CONTAINER_BLKIO_WRITE_BYTES = extra(metric("container_blkio_write_bytes", "Bytes", Count, Some(CONTAINER),
-        "Written to block devices"));
-    CONTAINER_PIDS = extra(metric("container_pids", "Count", Gauge, Some(CONTAINER),
-        "Its processes and threads"));
+    CONTAINER_BLKIO_READ_BYTES = extra("container_blkio_read_bytes", "Bytes", Count, Some(CONTAINER),
+        "Read from block devices");
+    CONTAINER_BLKIO_WRITE_BYTES = extra("container_blkio_write_bytes", "Bytes", Count, Some(CONTAINER),
+        "Written to block devices");
+    CONTAINER_PIDS = extra("container_pids", "Count", Gauge, Some(CONTAINER),
+        "Its processes and threads");
 
     HEALTH_UP = metric("health_up", "None", Gauge, None,
         "1 if the health check answers 200 in time, as the load balancer wants it, else 0");
     HEALTH_TIME = metric("health_time", "Seconds", Gauge, None,
         "Until the health check's whole answer was there");
-    HEALTH_STATUS_CODE = extra(metric("health_status_code", "None", Gauge, None,
-        "The HTTP status of the health check"));
+    HEALTH_STATUS_CODE = extra("health_status_code", "None", Gauge, None,
+        "The HTTP status of the health check");
     HEALTH_DEPENDENCY_UP = metric("health_dependency_up", "None", Gauge, Some(DEPENDENCY),
         "1 or 0 as the health check's body says; none for what is disabled");
 
@@ -139,8 +144,8 @@ metrics! {
         "Of these, answered with a status from 500 to 599");
     RESPONSE_TIME = metric("response_time", "Seconds", Distribution, None,
         "Of these, how long each took, as its line says");
-    HEALTH_CHECKS = extra(metric("health_checks", "Count", Count, None,
-        "Access lines of health checks: the load balancer's and the agent's own"));
+    HEALTH_CHECKS = extra("health_checks", "Count", Count, None,
+        "Access lines of health checks: the load balancer's and the agent's own");
     ERROR_LINES = metric("error_lines", "Count", Count, None,
         "Events that tell of an error by their level or, where that says INFO, by their words; not access lines");
     PANICS = metric("panics", "Count", Count, None,
@@ -156,8 +161,8 @@ metrics! {
         "The age of the oldest event that waits to be delivered; 0 if none waits");
     AGENT_SPOOL_BYTES = metric("agent_spool_bytes", "Bytes", Gauge, None,
         "What waits on disk");
-    AGENT_METRIC_ERRORS = extra(metric("agent_metric_errors", "Count", Count, None,
-        "Readings that failed or made no sense, each a gap in a metric"));
+    AGENT_METRIC_ERRORS = extra("agent_metric_errors", "Count", Count, None,
+        "Readings that failed or made no sense, each a gap in a metric");
 }
 
 /// Whether it is counted from lines, by the agent or as the operator wants it.

@@ -9,6 +9,7 @@ use super::Finding;
 use crate::config::Config;
 use crate::docker::{DockerError, Engine};
 use crate::host::Host;
+use crate::logs::pattern::Pattern;
 use crate::logs::route::{METRICS_OPT_OUT_LABEL, is_wanted};
 use crate::metrics::name::{self, ALL};
 use crate::metrics::{Metric, Readings};
@@ -115,7 +116,7 @@ fn count(config: &Config, things: &Things, in_group: bool) -> Vec<Finding> {
     let selection = &config.metrics.selection;
     let (sent, not_sent): (Vec<&Metric>, Vec<&Metric>) =
         ALL.iter().copied().filter(|metric| things.have(metric)).partition(|metric| selection.sends(metric));
-    let own = config.metrics.patterns.iter().map(|pattern| pattern.metric());
+    let own = config.metrics.patterns.iter().map(Pattern::metric);
     let mut metrics: usize = sent.iter().map(|metric| things.times(metric)).sum();
     // A pattern's dimension has as many values as lines say: one at least.
     metrics += own.clone().count();
@@ -142,11 +143,11 @@ fn count(config: &Config, things: &Things, in_group: bool) -> Vec<Finding> {
         });
         names.collect::<Vec<_>>().join(", ")
     };
-    let mut names = named(&sent);
+    let mut listed = named(&sent);
     for metric in own {
-        names.push_str(&format!(", {} (metrics.patterns)", metric.name));
+        listed = listed + ", " + metric.name + " (metrics.patterns)";
     }
-    let mut found = vec![Finding::good(WHAT, detail), Finding::good("metrics sent", names)];
+    let mut found = vec![Finding::good(WHAT, detail), Finding::good("metrics sent", listed)];
     if !not_sent.is_empty() {
         found.push(Finding::good("metrics not sent", format!("{}; metrics.on sends them", named(&not_sent))));
     }
@@ -198,7 +199,7 @@ mod tests {
         let metrics = once + 2 + 6 * 2 + 1;
         assert!(found[0].detail.starts_with(&format!("{metrics} custom metrics")), "{}", found[0].detail);
         assert!(
-            found[0].detail.contains(&format!("(${:.2} a month", metrics as f64 * 0.3)),
+            found[0].detail.contains(&format!("(${:.2} a month", dollars(metrics))),
             "{}",
             found[0].detail
         );

@@ -91,12 +91,11 @@ impl Containers {
 
     fn found(&mut self, container: Container, engine: Engine) {
         let id = container.id.clone();
-        match self.watched.get_mut(&id) {
-            Some(watched) => watched.container = container,
-            None => {
-                let new = Watched { container, state: None, group: None, restarts: 0 };
-                self.watched.insert(id.clone(), new);
-            }
+        if let Some(watched) = self.watched.get_mut(&id) {
+            watched.container = container;
+        } else {
+            let new = Watched { container, state: None, group: None, restarts: 0 };
+            self.watched.insert(id.clone(), new);
         }
         self.looks.spawn(async move {
             let state = engine.state(&id).await;
