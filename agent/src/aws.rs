@@ -16,6 +16,7 @@ use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClie
 pub mod logs;
 mod patience;
 pub mod probe;
+pub mod tags;
 
 /// A host in the same region answers in milliseconds; what takes longer is a route that is missing.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);

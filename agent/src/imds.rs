@@ -21,6 +21,14 @@ const ATTEMPTS: u32 = 2;
 /// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/instance-identity-documents.html>
 const DOCUMENT: &str = "/latest/dynamic/instance-identity/document";
 
+/// The tag that Auto Scaling gives each of its instances; told where `InstanceMetadataTags` is enabled.
+/// <https://docs.aws.amazon.com/AWSEC2/latest/UserGuide/work-with-tags-in-IMDS.html>
+const GROUP: &str = "/latest/meta-data/tags/instance/aws:autoscaling:groupName";
+
+/// Of a group's name, in characters.
+/// <https://docs.aws.amazon.com/autoscaling/ec2/APIReference/API_CreateAutoScalingGroup.html>
+const LONGEST_GROUP: usize = 255;
+
 /// The variable by which every AWS program is told not to ask.
 const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
@@ -43,8 +51,8 @@ pub enum Error {
     /// Nobody there: not an EC2 host, or the hop limit of 1 keeps a container out.
     #[error("cannot ask the instance metadata service")]
     Silent(#[source] Box<ImdsError>),
-    /// It answers, but not with the document.
-    #[error("the instance metadata service refuses the identity document with status {0}")]
+    /// It answers, but not with what it was asked for.
+    #[error("the instance metadata service refuses to answer with status {0}")]
     Refused(u16),
     /// Something else answers under its address.
     #[error("the instance metadata service's identity document is not understood")]
@@ -68,6 +76,18 @@ pub fn on_instance() -> bool {
 
 /// Asks the service. Honours `AWS_EC2_METADATA_SERVICE_ENDPOINT` and `AWS_EC2_METADATA_DISABLED`.
 pub async fn identity(http: SharedHttpClient) -> Result<Identity, Error> {
+    let Some(document) = get(http, DOCUMENT).await? else { return Err(Error::Refused(404)) };
+    parse(&document)
+}
+
+/// Asks the service for the instance's Auto Scaling group. `None` where there is no such tag, and
+/// where the service is not to tell tags: only `ec2:DescribeTags` knows which of the two it is.
+pub async fn auto_scaling_group(http: SharedHttpClient) -> Result<Option<String>, Error> {
+    Ok(get(http, GROUP).await?.filter(|name| is_group(name)))
+}
+
+/// What the service says under a path; `None` where there is nothing.
+async fn get(http: SharedHttpClient, path: &'static str) -> Result<Option<String>, Error> {
     if std::env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
         return Err(Error::Disabled);
     }
@@ -79,11 +99,19 @@ pub async fn identity(http: SharedHttpClient) -> Result<Identity, Error> {
         .operation_timeout(OPERATION_TIMEOUT)
         .max_attempts(ATTEMPTS)
         .build();
-    match client.get(DOCUMENT).await {
-        Ok(document) => parse(document.as_ref()),
-        Err(ImdsError::ErrorResponse(refusal)) => Err(Error::Refused(refusal.response().status().as_u16())),
+    match client.get(path).await {
+        Ok(answer) => Ok(Some(answer.into())),
+        Err(ImdsError::ErrorResponse(refusal)) => match refusal.response().status().as_u16() {
+            404 => Ok(None),
+            status => Err(Error::Refused(status)),
+        },
         Err(silent) => Err(Error::Silent(Box::new(silent))),
     }
+}
+
+/// A proxy that answers everything with a page is not believed.
+fn is_group(name: &str) -> bool {
+    (1..=LONGEST_GROUP).contains(&name.chars().count()) && !name.contains(char::is_control)
 }
 
 fn parse(document: &str) -> Result<Identity, Error> {
@@ -100,6 +128,20 @@ mod tests {
                            "devpayProductCodes": null, "version": "2017-09-30"}"#;
         let expected = Identity { instance_id: "i-0abc".into(), region: "eu-west-1".into() };
         assert_eq!(parse(document).unwrap(), expected);
+    }
+
+    #[test]
+    fn a_group_has_a_name_of_one_line() {
+        for (name, good) in [
+            ("web", true),
+            ("Web & API ü", true),
+            (&*"n".repeat(255), true),
+            (&*"n".repeat(256), false),
+            ("", false),
+            ("<html>\n</html>", false),
+        ] {
+            assert_eq!(is_group(name), good, "{name}");
+        }
     }
 
     #[test]
