@@ -2,6 +2,7 @@
 //! the SDKs, except that
 //! the signature is zeros, which neither the strict endpoint nor the emulator verifies.
 
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
 
 use jiff::Timestamp;
@@ -118,11 +119,105 @@ impl Client {
         }
     }
 
+    /// Calls an operation of CloudWatch in JSON, which the emulator speaks too, but no SDK any more.
+    pub fn cloudwatch(&self, operation: &str, request: &Value) -> Value {
+        let target = format!("GraniteServiceVersion20100801.{operation}");
+        let headers = [("content-type", "application/x-amz-json-1.0"), ("x-amz-target", target.as_str())];
+        let answer = self.signed("monitoring", "/", &headers, request.to_string().as_bytes());
+        let answer = answer.expect("an answer");
+        assert_eq!(answer.status, 200, "{operation} {request}: {}", answer.text());
+        answer.json()
+    }
+
+    /// Statistics (`Sum`, `SampleCount`, …) of one metric by `GetMetricStatistics`, the oldest first.
+    pub fn metric_statistics(&self, span: &Span<'_>, statistics: &[&str]) -> Vec<Datapoint> {
+        let answer = self.cloudwatch(
+            "GetMetricStatistics",
+            &json!({
+                "Namespace": span.namespace, "MetricName": span.name, "Dimensions": members(span.dimensions),
+                "StartTime": span.start_s, "EndTime": span.end_s, "Period": span.period_s,
+                "Statistics": statistics,
+            }),
+        );
+        let points = answer["Datapoints"].as_array().into_iter().flatten();
+        let mut points: Vec<Datapoint> = points.map(|point| Datapoint::of(point, statistics)).collect();
+        points.sort_by_key(|point| point.timestamp_s);
+        points
+    }
+
+    /// Names and dimensions of a namespace's metrics by `ListMetrics`, sorted.
+    pub fn list_metrics(&self, namespace: &str) -> Vec<(String, BTreeMap<String, String>)> {
+        let (mut metrics, mut token) = (Vec::new(), Value::Null);
+        loop {
+            let mut request = json!({ "Namespace": namespace });
+            if !token.is_null() {
+                request["NextToken"] = token.clone();
+            }
+            let answer = self.cloudwatch("ListMetrics", &request);
+            for metric in answer["Metrics"].as_array().into_iter().flatten() {
+                let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
+                let dimensions = metric["Dimensions"].as_array().into_iter().flatten();
+                let dimensions = dimensions.map(|one| (text(&one["Name"]), text(&one["Value"])));
+                metrics.push((text(&metric["MetricName"]), dimensions.collect()));
+            }
+            token = answer["NextToken"].clone();
+            if token.is_null() {
+                metrics.sort();
+                return metrics;
+            }
+        }
+    }
+
     fn expect(&self, operation: &str, request: &Value) -> Value {
         let answer = self.call(operation, request).expect("an answer");
         assert_eq!(answer.status, 200, "{operation} {request}: {}", answer.text());
         answer.json()
     }
+}
+
+/// One metric over a span of time.
+#[derive(Debug, Clone, Copy)]
+pub struct Span<'a> {
+    /// The metric's namespace.
+    pub namespace: &'a str,
+    /// The metric's name.
+    pub name: &'a str,
+    /// All of its dimensions.
+    pub dimensions: &'a [(&'a str, &'a str)],
+    /// In seconds since 1970; a datum of just then is inside.
+    pub start_s: i64,
+    /// In seconds since 1970; a datum of just then is outside.
+    pub end_s: i64,
+    /// Seconds for which one point stands.
+    pub period_s: u32,
+}
+
+/// A metric's statistics over one period.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Datapoint {
+    /// In seconds since 1970.
+    pub timestamp_s: i64,
+    /// As CloudWatch names it.
+    pub unit: String,
+    /// Those asked for, by their names.
+    pub statistics: BTreeMap<String, f64>,
+}
+
+impl Datapoint {
+    #[expect(clippy::cast_possible_truncation, reason = "seconds since 1970")]
+    fn of(point: &Value, statistics: &[&str]) -> Self {
+        let number = |name: &str| point[name].as_f64().unwrap_or_else(|| panic!("no {name} in {point}"));
+        Self {
+            timestamp_s: number("Timestamp") as i64,
+            unit: point["Unit"].as_str().unwrap_or_default().to_owned(),
+            statistics: statistics.iter().map(|name| ((*name).to_owned(), number(name))).collect(),
+        }
+    }
+}
+
+/// Dimensions in the form of the API.
+fn members(dimensions: &[(&str, &str)]) -> Value {
+    dimensions.iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect()
 }
 
 /// An `Authorization` header for this service and `x-amz-date`, with zeros for a signature.

@@ -1,4 +1,4 @@
-//! Somebody else's CloudWatch Logs: LocalStack from PyPI, without a container.
+//! Somebody else's CloudWatch and CloudWatch Logs: LocalStack from PyPI, without a container.
 //!
 //! A second opinion on what the strict endpoint asserts, and slow: no place for load. It cannot be
 //! reset, so every test uses names of its own.
@@ -88,7 +88,7 @@ impl Emulator {
         format!("http://{}", self.address())
     }
 
-    /// A client of its CloudWatch Logs.
+    /// A client of its CloudWatch and CloudWatch Logs.
     pub fn client(&self) -> Client {
         Client::new(self.address())
     }
