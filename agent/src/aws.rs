@@ -17,6 +17,7 @@ pub mod logs;
 pub mod metrics;
 mod patience;
 pub mod probe;
+mod refusal;
 pub mod tags;
 
 /// A host in the same region answers in milliseconds; what takes longer is a route that is missing.
