@@ -14,10 +14,13 @@ use std::time::Duration;
 
 use starttech_agent::aws::logs::LOOK_WITHIN;
 use starttech_agent::daemon::counters::Counters;
-use starttech_agent::daemon::deliver;
-use starttech_agent::logs::batch::{Batch, Stored};
+use starttech_agent::daemon::{deliver, metrics};
+use starttech_agent::logs::batch::{Batch, Finished, Stored};
 use starttech_agent::logs::cursor::Cursor;
 use starttech_agent::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+use starttech_agent::metrics::aggregate::Aggregate;
+use starttech_agent::metrics::batch::{Head, pack};
+use starttech_agent::metrics::name::AGENT_UP;
 use starttech_agent::spool::Spool;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -38,8 +41,14 @@ const CONTAINERS: [(&str, Duration); 2] =
 
 /// Calls a second of a whole account in eu-west-1, by default. Source:
 /// <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
-const QUOTAS: [(&str, u64); 4] =
-    [("PutLogEvents", 5000), ("CreateLogStream", 50), ("CreateLogGroup", 10), ("DescribeLogGroups", 10)];
+/// PutMetricData: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
+const QUOTAS: [(&str, u64); 5] = [
+    ("PutLogEvents", 5000),
+    ("CreateLogStream", 50),
+    ("CreateLogGroup", 10),
+    ("DescribeLogGroups", 10),
+    ("PutMetricData", 500),
+];
 
 /// One account's service, for all agents.
 #[derive(Debug)]
@@ -55,6 +64,7 @@ struct State {
     calls: BTreeMap<&'static str, Vec<u64>>,
     throttled: u64,
     events: u64,
+    datapoints: u64,
     /// Between the last batch that waited for the end of the outage and that end.
     caught_up: Duration,
 }
@@ -122,9 +132,76 @@ impl Sink for Far {
     }
 }
 
-/// One host, from its boot on. Gives how many events its containers printed.
-async fn host(account: Arc<Account>, directory: &Path, number: u64, boot: Duration) -> u64 {
+/// The account's metrics as one agent sees them.
+#[derive(Debug)]
+struct FarMetrics(Arc<Account>);
+
+impl Sink for FarMetrics {
+    async fn put(&self, batch: &Outgoing) -> Result<Receipt, Refusal> {
+        self.0.call("PutMetricData", quota("PutMetricData")).await?;
+        self.0.state.lock().unwrap().datapoints += batch.events as u64;
+        Ok(Receipt::default())
+    }
+
+    async fn holds(&self, _: &Destination, _: &Stored) -> Result<bool, Refusal> {
+        unreachable!("no answer is lost here");
+    }
+
+    async fn create(&self, _: &Destination) -> Result<(), Refusal> {
+        unreachable!("nothing has to be made");
+    }
+}
+
+/// A batch of one datapoint in two series, which the delivery may send together with others.
+fn minute(account: &Account, directory: &str) -> Finished {
+    let time_ms = i64::try_from(account.start.elapsed().as_millis()).unwrap();
+    let series: [&[(&str, &str)]; 2] = [&[("InstanceId", directory)], &[("AutoScalingGroupName", "g")]];
+    let mut aggregate = Aggregate::new(60_000);
+    aggregate.add(time_ms, &AGENT_UP, None, 1.0);
+    let packed = pack(&Head::new("N".to_owned(), &series, 60), aggregate.close(0, true)).remove(0);
+    Finished {
+        destination: Destination { group: "N".to_owned(), stream: "metrics".to_owned() },
+        body: packed.body,
+        events: packed.datums,
+        first_ms: packed.first_ms,
+        last_ms: packed.last_ms,
+    }
+}
+
+/// What a host measures: a batch a minute, at its own moment behind the minute's end. Gives how many
+/// datapoints those are.
+async fn measure(account: Arc<Account>, directory: &Path, number: u64) -> u64 {
+    let (spool, _) = Spool::open(directory, 64 << 20).unwrap();
+    let (spool, closed) = (Arc::new(spool.of_datapoints()), CancellationToken::new());
+    let far = Arc::new(FarMetrics(Arc::clone(&account)));
+    let delivery = deliver::run(Arc::clone(&spool), far, Arc::new(Counters::default()), closed.clone());
+    let own = metrics::spread(Duration::from_mins(1), fastrand::f64());
+    let measuring = async {
+        let mut measured = 0;
+        loop {
+            let minutes = account.start.elapsed().saturating_sub(own).as_secs() / 60 + 1;
+            let due = account.start + Duration::from_mins(minutes) + own;
+            if due >= account.start + RUN {
+                break;
+            }
+            sleep_until(due).await;
+            let batch = minute(&account, &format!("i-{number}"));
+            measured += batch.events as u64;
+            assert!(spool.append("metrics", &Cursor::default(), batch).unwritten.is_none());
+        }
+        closed.cancel();
+        measured
+    };
+    let (measured, delivered) = tokio::join!(measuring, delivery);
+    delivered.unwrap();
+    measured
+}
+
+/// One host, from its boot on. Gives how many events its containers printed, and datapoints it measured.
+async fn host(account: Arc<Account>, directory: &Path, number: u64, boot: Duration) -> [u64; 2] {
     sleep(boot).await;
+    let below = directory.join("metrics");
+    let measuring = measure(Arc::clone(&account), &below, number);
     let (spool, _) = Spool::open(directory, 64 << 20).unwrap();
     let (spool, closed) = (Arc::new(spool), CancellationToken::new());
     let far = Arc::new(Far(Arc::clone(&account)));
@@ -149,9 +226,9 @@ async fn host(account: Arc<Account>, directory: &Path, number: u64, boot: Durati
         closed.cancel();
         printed
     };
-    let (printed, delivered) = tokio::join!(printing, delivery);
+    let (printed, delivered, measured) = tokio::join!(printing, delivery, measuring);
     delivered.unwrap();
-    printed
+    [printed, measured]
 }
 
 #[test]
@@ -166,7 +243,7 @@ fn a_thousand_hosts_stay_below_the_accounts_quotas() {
         .max_blocking_threads(2)
         .build()
         .unwrap();
-    let (account, printed, boots) = runtime.block_on(async {
+    let (account, [printed, measured], boots) = runtime.block_on(async {
         let account = Arc::new(Account { start: Instant::now(), state: Mutex::default() });
         let mut hosts = JoinSet::new();
         let mut boots = Vec::new();
@@ -176,8 +253,9 @@ fn a_thousand_hosts_stay_below_the_accounts_quotas() {
             let (account, directory) = (Arc::clone(&account), root.path().join(number.to_string()));
             hosts.spawn(async move { host(account, &directory, number, boot).await });
         }
-        let printed: u64 = hosts.join_all().await.into_iter().sum();
-        (account, printed, boots)
+        let of_all = hosts.join_all().await;
+        let sums = [0, 1].map(|nth: usize| of_all.iter().map(|of| of[nth]).sum::<u64>());
+        (account, sums, boots)
     });
 
     let mut state = std::mem::take(&mut *account.state.lock().unwrap());
@@ -205,6 +283,6 @@ fn a_thousand_hosts_stay_below_the_accounts_quotas() {
         state.events, state.caught_up
     );
     assert!(!over, "an API was called more often than the account may");
-    assert_eq!((state.events, state.throttled), (printed, 0));
+    assert_eq!((state.events, state.datapoints, state.throttled), (printed, measured, 0));
     assert!(state.caught_up < Duration::from_secs(10), "{:?}", state.caught_up);
 }

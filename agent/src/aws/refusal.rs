@@ -71,6 +71,8 @@ pub(super) fn classify(
         | "InvalidParameterCombinationException"
         | "MissingParameter"
         | "MissingRequiredParameterException"
+        | "RequestEntityTooLarge"
+        | "RequestEntityTooLargeException"
         | "SerializationException"
         | "ValidationError"
         | "ValidationException" => Refusal::Refused(said),

@@ -129,7 +129,7 @@ impl Metrics {
     ) -> anyhow::Result<()> {
         let mut ticks = interval(self.settings.sample.min(self.settings.flush));
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let spread = GRACE + SPREAD.min(self.settings.flush / 6).mul_f64(fastrand::f64());
+        let spread = spread(self.settings.flush, fastrand::f64());
         let mut due_ms = self.due(spread);
         loop {
             let wait = u64::try_from(due_ms - telemetry::now_ms()).unwrap_or_default();
@@ -338,6 +338,11 @@ impl Metrics {
         }
         latest.take(&counts, now);
     }
+}
+
+/// How long after a period's end this host sends it. `random` is in 0..1, and the host's own.
+pub fn spread(flush: Duration, random: f64) -> Duration {
+    GRACE + SPREAD.min(flush / 6).mul_f64(random)
 }
 
 /// Finds out the group of this host, however long that takes; once.
