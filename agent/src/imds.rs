@@ -121,6 +121,35 @@ fn parse(document: &str) -> Result<Identity, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};
+    use aws_smithy_types::body::SdkBody;
+
+    /// What is made of an answer, after the token.
+    async fn group(status: u16, body: &str) -> (Result<Option<String>, Error>, String) {
+        let event = |status: u16, body: &str| {
+            let request = http::Request::builder().uri("http://localhost").body(SdkBody::empty()).unwrap();
+            let answer = http::Response::builder()
+                .status(status)
+                .header("x-aws-ec2-metadata-token-ttl-seconds", "21600")
+                .body(SdkBody::from(body))
+                .unwrap();
+            ReplayEvent::new(request, answer)
+        };
+        let client = StaticReplayClient::new(vec![event(200, "token"), event(status, body)]);
+        let got = auto_scaling_group(SharedHttpClient::new(client.clone())).await;
+        let asked = client.actual_requests().last().map(|request| request.uri().to_owned());
+        (got, asked.unwrap_or_default())
+    }
+
+    #[tokio::test]
+    async fn a_group_is_told_or_not() {
+        let (got, asked) = group(200, "starttech-web").await;
+        assert_eq!(got.unwrap().as_deref(), Some("starttech-web"));
+        assert!(asked.ends_with("/latest/meta-data/tags/instance/aws:autoscaling:groupName"), "{asked}");
+        assert_eq!(group(404, "<html>").await.0.unwrap(), None, "not in a group, or tags are not told");
+        assert_eq!(group(200, "<html>\n</html>").await.0.unwrap(), None);
+        assert!(matches!(group(403, "").await.0, Err(Error::Refused(403))));
+    }
 
     #[test]
     fn the_document_holds_more_than_is_needed() {

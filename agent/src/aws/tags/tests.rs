@@ -1,3 +1,5 @@
+//! What is asked of EC2, over a socket, and what is made of its answers, hostile ones among them.
+
 use std::time::SystemTime;
 
 use aws_config::{BehaviorVersion, Region};
