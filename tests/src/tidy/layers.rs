@@ -158,7 +158,7 @@ mod tests {
     fn edges_do_not_name_one_another() {
         fault("tail.rs", "use crate::{logs::line, docker::Container};", "`tail` names `docker`");
         fault("aws/logs.rs", "use crate::{\n  logs::{a, b},\n  spool,\n};", "`aws` names `spool`");
-        fault("logs.rs", "use crate::metrics;", "`logs` names `metrics`");
+        fault("metrics.rs", "use crate::logs;", "`metrics` names `logs`");
     }
 
     #[test]
