@@ -59,6 +59,8 @@ pub enum Seen {
     Died {
         /// Its id.
         id: String,
+        /// How it ended.
+        exit_code: i64,
     },
     /// A container has another name.
     Renamed {

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::EventMessage;
+use bollard::models::{EventMessage, RestartPolicyNameEnum};
 use bollard::query_parameters::{
     EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder,
 };
@@ -91,6 +91,17 @@ pub struct State {
     pub restarts: u64,
     /// It has no network of its own: the host's, or another container's.
     pub shares_network: bool,
+    /// Docker starts it again when it ends.
+    pub is_kept_up: bool,
+    /// How its first process ended last.
+    pub exit_code: i64,
+}
+
+impl State {
+    /// It ended well, and nobody wants it to run for ever: a job that is done.
+    pub fn is_done(&self) -> bool {
+        self.pid.is_none() && self.exit_code == 0 && !self.is_kept_up
+    }
 }
 
 /// What became of a container.
@@ -102,6 +113,8 @@ pub enum Happening {
     Died {
         /// Its id.
         id: String,
+        /// How it ended.
+        exit_code: i64,
     },
     /// It has another name.
     Renamed {
@@ -191,7 +204,9 @@ impl Engine {
                 return if error.is_gone() { Ok(None) } else { Err(error) };
             }
         };
-        let mode = answer.host_config.and_then(|host| host.network_mode).unwrap_or_default();
+        let host = answer.host_config.unwrap_or_default();
+        let mode = host.network_mode.unwrap_or_default();
+        let policy = host.restart_policy.and_then(|policy| policy.name);
         let state = answer.state.unwrap_or_default();
         let pid = state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
         Ok(Some(State {
@@ -199,6 +214,10 @@ impl Engine {
             started_at: state.started_at.unwrap_or_default(),
             restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
             shares_network: mode == "host" || mode.starts_with("container:"),
+            is_kept_up: policy.is_some_and(|policy| {
+                !matches!(policy, RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO)
+            }),
+            exit_code: state.exit_code.unwrap_or_default(),
         }))
     }
 
@@ -250,7 +269,10 @@ fn happening(event: EventMessage) -> Option<Happening> {
             // Docker mixes the labels with attributes of its own.
             labels: attributes.into_iter().collect::<BTreeMap<_, _>>(),
         }),
-        "die" => Happening::Died { id },
+        "die" => {
+            let exit_code = attributes.remove("exitCode").and_then(|code| code.parse().ok());
+            Happening::Died { id, exit_code: exit_code.unwrap_or(-1) }
+        }
         "rename" => Happening::Renamed { id, name },
         "destroy" => Happening::Removed { id },
         _ => return None,

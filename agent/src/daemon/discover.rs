@@ -145,7 +145,7 @@ async fn follow(
                     None => continue,
                 }
             }
-            Happening::Died { id } => Seen::Died { id },
+            Happening::Died { id, exit_code } => Seen::Died { id, exit_code },
             Happening::Renamed { id, name } => {
                 later.outdated(&id);
                 Seen::Renamed { id, name }

@@ -107,7 +107,7 @@ metrics! {
         "Received on all network cards");
 
     CONTAINER_UP = metric("container_up", "None", Gauge, Some(CONTAINER),
-        "1 while it runs, 0 while it exists and does not");
+        "1 while it runs, 0 while it exists and does not; none for a job that is done: ended with 0, no restart policy");
     CONTAINER_RESTARTS = metric("container_restarts", "Count", Count, Some(CONTAINER),
         "How often it was started again");
     CONTAINER_CPU_PERCENT = metric("container_cpu_percent", "Percent", Gauge, Some(CONTAINER),
@@ -211,6 +211,24 @@ mod tests {
             assert!(UNITS.contains(&metric.unit), "{metric:?}");
             assert!(metric.name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_'), "{metric:?}");
         }
+    }
+
+    #[test]
+    fn the_documents_list_them_all() {
+        let document = include_str!("../../../docs/metrics.md");
+        let row = |metric: &&Metric| {
+            let sent_as = match metric.kind {
+                Gauge => "min, max, sum, count",
+                Count => "sum",
+                Distribution => "values and counts",
+            };
+            let (of, sent) =
+                (metric.dimension.unwrap_or_default(), if metric.by_default { "yes" } else { "" });
+            format!("| `{}` | {} | {sent_as} | {of} | {sent} | {} |", metric.name, metric.unit, metric.help)
+        };
+        let rows: Vec<String> = ALL.iter().map(row).collect();
+        let written: Vec<&str> = document.lines().filter(|line| line.starts_with("| `")).collect();
+        assert_eq!(written, rows);
     }
 
     #[test]

@@ -68,14 +68,16 @@ impl Containers {
                 }
             }
             Seen::Listed(ids) => self.watched.retain(|id, _| ids.contains(id)),
-            Seen::Died { id } => {
-                if let Some(watched) = self.watched.get_mut(&id) {
+            Seen::Died { id, exit_code } => {
+                if let Some(watched) = self.watched.get_mut(&id)
+                    && let Some(state) = &mut watched.state
+                {
                     watched.group = None;
-                    if let Some(state) = &mut watched.state {
-                        state.pid = None;
-                    }
+                    (state.pid, state.exit_code) = (None, exit_code);
                     // However soon it is up again: the period's minimum says so.
-                    aggregate.add(now_ms, &name::CONTAINER_UP, Some(&watched.container.name), 0.0);
+                    if !state.is_done() && self.names.contains(&watched.container.name) {
+                        aggregate.add(now_ms, &name::CONTAINER_UP, Some(&watched.container.name), 0.0);
+                    }
                 }
             }
             Seen::Renamed { id, name } => {
@@ -157,7 +159,7 @@ impl Containers {
         for watched in self.watched.values_mut() {
             let Some(state) = &watched.state else { continue };
             let container = &watched.container;
-            if !is_wanted(container, &self.include, &self.exclude, METRICS_OPT_OUT_LABEL) {
+            if state.is_done() || !is_wanted(container, &self.include, &self.exclude, METRICS_OPT_OUT_LABEL) {
                 continue;
             }
             if !self.names.contains(&container.name) {
