@@ -248,6 +248,11 @@ fn colours_do_not_hide_a_level() {
 
 type Members = Vec<(String, Value)>;
 
+#[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "within the range by then")]
+fn rounded(nanoseconds: f64) -> u64 {
+    nanoseconds.round() as u64
+}
+
 /// What [`facts`] does, on values instead of text, and as slow as that is.
 fn reference(members: &Members) -> Facts {
     let strings = |keys: &[&str]| -> Vec<String> {
@@ -259,7 +264,7 @@ fn reference(members: &Members) -> Facts {
         .filter(|(key, _)| ["level", "severity", "lvl", "log.level"].contains(&key.as_str()))
         .find_map(|(_, value)| match value {
             Value::String(text) => Some(Level::of_word(text)),
-            Value::Number(number) => number.as_u64().filter(|n| *n <= u64::from(u32::MAX)).map(|n| match n {
+            Value::Number(number) => number.as_u64().and_then(|n| u32::try_from(n).ok()).map(|n| match n {
                 50..=99 => Level::Error,
                 10..=29 | 40..=49 => Level::Fine,
                 _ => Level::Doubtful,
@@ -280,11 +285,11 @@ fn reference(members: &Members) -> Facts {
         let of = |unit: f64| value.as_f64().map(|number| number * unit).filter(|ns| (0.0..1e19).contains(ns));
         match (key.as_str(), value) {
             ("latency" | "duration", Value::String(text)) => go::duration(text),
-            ("latency" | "duration", _) => value
-                .as_u64()
-                .or_else(|| if value.is_i64() { None } else { of(1e9).map(|ns| ns.round() as u64) }),
+            ("latency" | "duration", _) => {
+                value.as_u64().or_else(|| if value.is_i64() { None } else { of(1e9).map(rounded) })
+            }
             ("latency_ms" | "duration_ms" | "response_time_ms" | "elapsed_ms" | "took_ms", _) => {
-                of(1e6).map(|ns| ns.round() as u64)
+                of(1e6).map(rounded)
             }
             _ => None,
         }
