@@ -7,32 +7,37 @@
 
 mod access;
 
-use super::members::{Members, raw_string};
+use std::ops::ControlFlow;
+
+use super::members::{members, raw_string};
 use super::structure::{go, std_log};
 use crate::metrics::tally::Facts;
 use access::Answer;
 
 /// What a message says. `health_path` is the path of the health check, `/health`.
 pub fn facts(text: &str, health_path: &str) -> Facts {
-    let text = text.trim_ascii_start();
-    if text.starts_with('{') { of_object(text, health_path) } else { of_prose(text) }
+    let text = text.trim_start_matches('\n');
+    if text.trim_ascii_start().starts_with('{') { of_object(text, health_path) } else { of_prose(text) }
 }
 
 fn of_object(text: &str, health_path: &str) -> Facts {
     let mut answer = Answer::default();
     let (mut level, mut message) = (None, "");
     // Of what breaks off, as the first part of an overlong line does, what is there counts.
-    for member in Members::of(text) {
-        match member.key {
-            "level" | "severity" | "lvl" | "log.level" => {
-                level = level.or_else(|| Level::of(member.value));
+    members(text, |member| {
+        let (key, value) = (member.key(), member.value());
+        // By the length first, which tells most keys apart.
+        match (key.len(), key) {
+            (5, "level") | (8, "severity") | (3, "lvl") | (9, "log.level") => {
+                level = level.or_else(|| Level::of(value));
             }
-            "msg" | "message" if message.is_empty() => {
-                message = raw_string(member.value).unwrap_or_default();
+            (3, "msg") | (7, "message") if message.is_empty() => {
+                message = raw_string(value).unwrap_or_default();
             }
-            key => answer.member(key, member.value),
+            _ => answer.member(key, value),
         }
-    }
+        ControlFlow::Continue(())
+    });
     let access = answer.access(health_path);
     let Facts { error, panic, .. } = told(level.unwrap_or(Level::Doubtful), message);
     Facts { access, error: error && access.is_none(), panic }

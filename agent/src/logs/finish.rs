@@ -138,26 +138,141 @@ fn split(text: &str, mark: &str, emit: &mut impl FnMut(&str)) {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::{Arc, Mutex};
+
+    use regex::Regex;
+
     use super::*;
     use crate::logs::Pipe;
     use crate::logs::cursor::{FileId, Position};
+    use crate::logs::pattern::Pattern;
+    use crate::metrics::aggregate::{Aggregate, Values};
+    use crate::metrics::tally::Tally;
 
-    fn finish(text: &str, part: Option<Part>) -> Vec<String> {
-        let mut finisher = Finisher::new(Settings {
-            structure: true,
-            redactor: Some(Redactor::new(&[]).unwrap()),
-            drop: RegexSet::new(["^drop me$"]).unwrap(),
-            observer: None,
-        });
+    const TIME_NS: i64 = 1_772_600_767_000_090_807;
+
+    fn with(mut finisher: Finisher, text: &str, part: Option<Part>) -> (Vec<String>, u64) {
         let start = Position::File {
             file: FileId { inode: 1, head: 0, head_len: 0, born_ns: None },
             offset: 0,
             part: 0,
         };
-        let event = Event { text, pipe: Pipe::Stdout, time_ns: 0, start, part };
+        let event = Event { text, pipe: Pipe::Stdout, time_ns: TIME_NS, start, part };
         let mut messages = Vec::new();
-        finisher.finish(&event, &mut |message| messages.push(message.to_owned()));
-        messages
+        let dropped = finisher.finish(&event, &mut |message| messages.push(message.to_owned()));
+        (messages, dropped)
+    }
+
+    fn settings() -> Settings {
+        Settings {
+            structure: true,
+            redactor: Some(Redactor::new(&[]).unwrap()),
+            drop: RegexSet::new(["^drop me$"]).unwrap(),
+            observer: None,
+        }
+    }
+
+    fn finish(text: &str, part: Option<Part>) -> Vec<String> {
+        with(Finisher::new(settings()), text, part).0
+    }
+
+    /// What is shipped of an event, how many messages are dropped, and what is counted, but for zeros,
+    /// each as `name[dimension]=value`.
+    fn observe(
+        settings: Settings,
+        patterns: Vec<Pattern>,
+        text: &str,
+        part: Option<Part>,
+    ) -> (Vec<String>, u64, String) {
+        let tally = Arc::new(Mutex::new(Tally::new(60_000, &[])));
+        let observer = Observer::new("/health".to_owned(), patterns, Arc::clone(&tally));
+        let finisher = Finisher::new(Settings { observer: Some(observer), ..settings });
+        let (messages, dropped) = with(finisher, text, part);
+        let mut aggregate = Aggregate::new(60_000);
+        tally.lock().unwrap().take(&mut aggregate);
+        let counted = aggregate.close(0, true).into_iter().filter_map(|point| {
+            assert_eq!(point.time_ms, 1_772_600_760_000, "its own time");
+            let of = point.of.map(|of| format!("[{of}]")).unwrap_or_default();
+            let value = match point.values {
+                Values::Sum(sum) => sum,
+                Values::Distribution(values) => values.sum(),
+                Values::Set { .. } => unreachable!("no gauge comes of lines"),
+            };
+            (value > 0.0).then(|| format!("{}{of}={value}", point.metric.name))
+        });
+        (messages, dropped, counted.collect::<Vec<_>>().join(" "))
+    }
+
+    const GIN: &str = "[GIN] 2026/01/26 - 19:45:10 | 503 | 250ms | 10.0.0.1 | GET      \"/orders\"";
+
+    #[test]
+    fn a_message_is_counted_whether_it_is_shipped_structured_raw_or_not_at_all() {
+        let counted = "requests=1 response_time=0.25 responses_5xx=1".to_owned();
+        let (messages, dropped, found) = observe(settings(), vec![], GIN, None);
+        assert_eq!((messages.len(), dropped, found), (1, 0, counted.clone()));
+        assert!(messages[0].starts_with('{'));
+        let raw = Settings { structure: false, ..settings() };
+        assert_eq!(observe(raw, vec![], GIN, None), (vec![GIN.to_owned()], 0, counted.clone()));
+        let dropping = Settings { drop: RegexSet::new(["\"path\":\"/orders\""]).unwrap(), ..settings() };
+        assert_eq!(observe(dropping, vec![], GIN, None), (vec![], 1, counted));
+    }
+
+    #[test]
+    fn of_glued_lines_both_are_counted() {
+        let text = format!("ERROR: no luck{GIN}");
+        let counted = "error_lines=1 requests=1 response_time=0.25 responses_5xx=1".to_owned();
+        let (messages, _, found) = observe(settings(), vec![], &text, None);
+        assert_eq!((messages.len(), found), (2, counted.clone()));
+        let raw = Settings { structure: false, ..settings() };
+        assert_eq!(observe(raw, vec![], &text, None), (vec![text], 0, counted));
+    }
+
+    #[test]
+    fn of_an_overlong_line_the_first_part_is_counted() {
+        let own = || {
+            vec![
+                Pattern::new("finish_parts", Some(Regex::new("ERROR").unwrap()), None, "Count", None)
+                    .unwrap(),
+            ]
+        };
+        let part = |number, last| Some(Part { number, last });
+        let counted = |text, part| observe(settings(), own(), text, part).2;
+        assert_eq!(counted("ERROR: a", part(1, false)), "error_lines=1 finish_parts=1");
+        assert_eq!(counted("ERROR: a", part(2, false)), "");
+        assert_eq!(counted("ERROR: a", part(3, true)), "");
+        // In several pieces only because the service takes no more at once.
+        assert_eq!(
+            counted(&format!("ERROR: {}", "a".repeat(EVENT_BYTES)), None),
+            "error_lines=1 finish_parts=1"
+        );
+    }
+
+    #[test]
+    fn the_operators_patterns_see_no_secret() {
+        let pattern = || {
+            let expression = Regex::new("login (?<value>[0-9]+) password=(?<password>.*)").unwrap();
+            vec![Pattern::new("finish_logins", Some(expression), None, "Count", Some("password")).unwrap()]
+        };
+        let text = "login 3 password=hunter2hunter2";
+        let (messages, _, found) = observe(settings(), pattern(), text, None);
+        assert!(!messages[0].contains("hunter2") && !found.contains("hunter2"), "{messages:?} {found}");
+        assert!(found.starts_with("finish_logins[") && found.ends_with("=3"), "{found}");
+        let open = Settings { redactor: None, ..settings() };
+        assert_eq!(observe(open, pattern(), text, None).2, "finish_logins[hunter2hunter2]=3");
+    }
+
+    #[test]
+    fn the_operators_patterns_see_what_is_shipped_or_would_be() {
+        let field =
+            || vec![Pattern::new("finish_latency", None, Some("latency_ms"), "Bytes", Some("path")).unwrap()];
+        let counted = |settings| observe(settings, field(), GIN, None).2;
+        let own = "finish_latency[/orders]=250 requests=1 response_time=0.25 responses_5xx=1";
+        assert_eq!(counted(settings()), own);
+        assert_eq!(counted(Settings { drop: RegexSet::new(["."]).unwrap(), ..settings() }), own);
+        assert_eq!(
+            counted(Settings { structure: false, ..settings() }),
+            "requests=1 response_time=0.25 responses_5xx=1"
+        );
     }
 
     #[test]

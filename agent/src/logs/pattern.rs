@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use regex::{Captures, Regex};
 
-use super::members::{Members, string};
+use super::members::{find, string};
 use crate::metrics::name::{ALL, AUTO_SCALING_GROUP, INSTANCE_ID, custom};
 use crate::metrics::{Kind, Metric};
 
@@ -140,9 +140,9 @@ fn field<'m>(message: &'m str, path: &str) -> Option<&'m str> {
     if !message.starts_with('{') {
         return None;
     }
-    Members::of(message).find_map(|member| {
-        let rest = path.strip_prefix(member.key)?;
-        if rest.is_empty() { Some(member.value) } else { field(member.value, rest.strip_prefix('.')?) }
+    find(message, |member| {
+        let rest = path.strip_prefix(member.key())?;
+        if rest.is_empty() { Some(member.value()) } else { field(member.value(), rest.strip_prefix('.')?) }
     })
 }
 

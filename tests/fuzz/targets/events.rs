@@ -123,7 +123,8 @@ fn nothing_is_lost(
     input: &mut Unstructured<'_>,
 ) -> Result<()> {
     let destination = Destination { group: "/g".to_owned(), stream: "s".to_owned() };
-    let mut finisher = Finisher::new(Settings { structure: false, redactor: None, drop: RegexSet::empty() });
+    let mut finisher =
+        Finisher::new(Settings { structure: false, redactor: None, drop: RegexSet::empty(), observer: None });
     let mut stored: Vec<Closed> = Vec::new();
     let mut cursor = Cursor::default();
     for _ in 0..4 {

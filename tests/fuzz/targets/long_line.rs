@@ -96,6 +96,7 @@ fn run(input: &mut Unstructured<'_>) -> Result<()> {
         structure: true,
         redactor: Some(REDACTOR.clone()),
         drop: RegexSet::empty(),
+        observer: None,
     });
     let start = Position::Api { time_ns: 0, done: 0, part: 0 };
     let event = Event { text: &text, pipe: Pipe::Stdout, time_ns: 0, start, part: None };

@@ -104,6 +104,7 @@ fn leaves_without(line: &str) {
         structure: true,
         redactor: Some(REDACTOR.clone()),
         drop: RegexSet::empty(),
+        observer: None,
     });
     let text = clean(line);
     let start = Position::Api { time_ns: 0, done: 0, part: 0 };

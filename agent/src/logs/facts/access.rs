@@ -3,14 +3,12 @@
 //! An access line is one with a status and with something that only a request has. A line that tells
 //! of a request's beginning has no status and is none. Knows nothing of levels and messages.
 
-use std::borrow::Cow;
-
-use crate::logs::members::{Members, raw_string, string};
+use crate::logs::members::{find, raw_string, string};
 use crate::logs::structure::go;
 use crate::metrics::tally::Access;
 
 /// How the askers call themselves whose requests are no users'.
-const PROBES: [&str; 2] = ["ELB-HealthChecker/", "starttech-agent/"];
+const PROBES: [&str; 2] = ["ELB-HealthChecker", "starttech-agent"];
 
 /// What was seen of a request so far, as it is written.
 #[derive(Debug, Default)]
@@ -25,22 +23,29 @@ pub(super) struct Answer<'a> {
 impl<'a> Answer<'a> {
     /// Looks at one member. Of those that say the same the first counts.
     pub(super) fn member(&mut self, key: &str, value: &'a str) {
-        match key {
-            "status" | "status_code" | "statusCode" => self.status = self.status.or_else(|| status(value)),
-            "path" | "uri" | "url" if value.starts_with('"') => {
+        match (key.len(), key) {
+            (6, "status") | (11, "status_code") | (10, "statusCode") => {
+                self.status = self.status.or_else(|| status(value));
+            }
+            (4, "path") | (3, "uri" | "url") if value.starts_with('"') => {
                 self.is_request = true;
                 self.target = self.target.or(Some(value));
             }
-            "method" if value.starts_with('"') => self.is_request = true,
-            "request" if value.starts_with(['"', '{']) => {
+            (6, "method") if value.starts_with('"') => self.is_request = true,
+            (7, "request") if value.starts_with(['"', '{']) => {
                 self.is_request = true;
                 self.target = self.target.or_else(|| target_of(value));
             }
-            "latency" | "duration" => self.latency_ns = self.latency_ns.or_else(|| latency(value)),
-            "latency_ms" | "duration_ms" | "response_time_ms" | "elapsed_ms" | "took_ms" => {
+            (7, "latency") | (8, "duration") => self.latency_ns = self.latency_ns.or_else(|| latency(value)),
+            (7, "took_ms")
+            | (10, "latency_ms" | "elapsed_ms")
+            | (11, "duration_ms")
+            | (16, "response_time_ms") => {
                 self.latency_ns = self.latency_ns.or_else(|| nanoseconds(value, 1e6));
             }
-            "user_agent" | "agent" | "userAgent" | "ua" => self.agent = self.agent.or(raw_string(value)),
+            (10, "user_agent") | (5, "agent") | (9, "userAgent") | (2, "ua") => {
+                self.agent = self.agent.or(raw_string(value));
+            }
             _ => {}
         }
     }
@@ -48,19 +53,38 @@ impl<'a> Answer<'a> {
     /// The access line that the members make up.
     pub(super) fn access(&self, health_path: &str) -> Option<Access> {
         let status = self.status.filter(|_| self.is_request)?;
-        let probe = self.agent.is_some_and(|agent| {
-            PROBES.iter().any(|probe| {
-                agent.starts_with(probe) || agent.contains('\\') && unescaped(agent).starts_with(probe)
-            })
-        });
-        let target = self.target.and_then(string).unwrap_or_default();
-        Some(Access { status, latency_ns: self.latency_ns, is_health: probe || path(&target) == health_path })
+        let is_health = self.agent.is_some_and(is_probe)
+            || self.target.and_then(string).is_some_and(|target| leads_to(&target, health_path));
+        Some(Access { status, latency_ns: self.latency_ns, is_health })
     }
 }
 
-/// PHP writes `\/` for every slash.
-fn unescaped(text: &str) -> Cow<'_, str> {
-    if text.contains("\\/") { Cow::Owned(text.replace("\\/", "/")) } else { Cow::Borrowed(text) }
+/// Whether the asker is one of the probes, by how it calls itself, as that is written in JSON.
+fn is_probe(agent: &str) -> bool {
+    PROBES.iter().any(|probe| {
+        // PHP writes `\/` for every slash.
+        agent.strip_prefix(probe).is_some_and(|rest| rest.starts_with('/') || rest.starts_with("\\/"))
+    })
+}
+
+/// Whether a request's target has this path.
+fn leads_to(target: &str, path: &str) -> bool {
+    path_on(target)
+        .strip_prefix(path)
+        .is_some_and(|rest| matches!(rest.as_bytes().first(), None | Some(b'?' | b'#')))
+}
+
+/// From the path on, where the target is a request line (`GET /a?b HTTP/1.1`) or a whole URL.
+fn path_on(target: &str) -> &str {
+    if target.starts_with('/') {
+        return target;
+    }
+    let target =
+        target.split_once(' ').map_or(target, |(_, after)| after.split(' ').next().unwrap_or_default());
+    match target.split_once("://") {
+        Some((_, after)) => after.find(['/', '?']).and_then(|at| after.get(at..)).unwrap_or("/"),
+        None => target,
+    }
 }
 
 fn status(value: &str) -> Option<u16> {
@@ -73,23 +97,10 @@ fn target_of(request: &str) -> Option<&str> {
     if request.starts_with('"') {
         return Some(request);
     }
-    Members::of(request)
-        .find(|member| matches!(member.key, "path" | "uri" | "url") && member.value.starts_with('"'))
-        .map(|member| member.value)
-}
-
-/// The path of a request's target, which may be a request line (`GET /a?b HTTP/1.1`) or a whole URL.
-fn path(target: &str) -> &str {
-    let mut target = target;
-    if let Some((_, after)) = target.split_once(' ') {
-        target = after.split(' ').next().unwrap_or_default();
-    }
-    if !target.starts_with('/')
-        && let Some((_, after)) = target.split_once("://")
-    {
-        target = after.find('/').and_then(|at| after.get(at..)).unwrap_or("/");
-    }
-    target.split(['?', '#']).next().unwrap_or_default()
+    find(request, |member| {
+        let target = matches!(member.key(), "path" | "uri" | "url") && member.value().starts_with('"');
+        target.then_some(member.value())
+    })
 }
 
 /// A `latency` or `duration` without a unit. slog prints a `time.Duration` in nanoseconds, in text Go's

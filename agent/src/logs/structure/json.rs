@@ -4,11 +4,11 @@
 //! discovery takes either. The first is the logger's own and counts. The whole text is
 //! checked only once there is something to drop.
 
-use std::ops::Range;
+use std::ops::{ControlFlow, Range};
 
 use serde::de::IgnoredAny;
 
-use crate::logs::members::{Member, Members};
+use crate::logs::members::members;
 
 /// Objects with more keys than this stay: comparing all keys would cost too much.
 const MOST_KEYS: usize = 256;
@@ -34,21 +34,32 @@ fn repeated(text: &str) -> Option<Vec<Range<usize>>> {
     let mut cuts = Vec::new();
     let mut few: [&str; KEYS] = [""; KEYS];
     let mut many: Vec<&str> = Vec::new();
-    let mut count = 0_usize;
-    let mut members = Members::of(text);
-    for Member { key, comma, end, .. } in members.by_ref() {
+    let (mut count, mut marks) = (0_usize, 0_u64);
+    members(text, |member| {
+        let key = member.key();
         if count == MOST_KEYS {
-            return None;
+            return ControlFlow::Break(());
         }
-        if few.iter().take(count).chain(&many).any(|earlier| *earlier == key) {
-            cuts.push(comma..end);
-            continue;
+        // Of keys that share neither length nor ends, none is another's repetition.
+        let mark = mark(key);
+        if marks & mark != 0 && few.iter().take(count).chain(&many).any(|earlier| *earlier == key) {
+            cuts.push(member.comma..member.end());
+            return ControlFlow::Continue(());
         }
+        marks |= mark;
         match few.get_mut(count) {
             Some(place) => *place = key,
             None => many.push(key),
         }
         count += 1;
-    }
-    members.is_whole().then_some(cuts)
+        ControlFlow::Continue(())
+    })?;
+    Some(cuts)
+}
+
+/// One of 64 bits, the same for the same key.
+fn mark(key: &str) -> u64 {
+    let bytes = key.as_bytes();
+    let ends = bytes.first().zip(bytes.last()).map_or(0, |(first, last)| first.wrapping_mul(7) ^ last);
+    1 << ((usize::from(ends) + bytes.len() * 11) % 64)
 }

@@ -129,6 +129,13 @@ pub(in crate::logs) fn level(message: &str) -> &'static str {
     {
         return level;
     }
+    // Most messages begin with none of their letters.
+    if !matches!(
+        message.as_bytes().first().map(u8::to_ascii_lowercase),
+        Some(b'c' | b'e' | b'f' | b'h' | b'l' | b'r' | b'u')
+    ) {
+        return "INFO";
+    }
     let fails =
         |opening: &&str| message.get(..opening.len()).is_some_and(|s| s.eq_ignore_ascii_case(opening));
     if FAILURES.iter().any(fails) || message.starts_with("http: panic serving ") {
