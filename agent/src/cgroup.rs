@@ -1,8 +1,10 @@
 //! What containers use, from the kernel's files of their control groups, version 1 and 2.
 //!
-//! Docker's own statistics come from these same files, at many times the price and with dockerd's
-//! processor time on top. What is told is computed as the docker client does. Knows no Docker, no list of
-//! containers and no clock: the caller says which process is the container's first, and when it is.
+//! Docker's own statistics come from these same files, at forty times the price, nearly all of it
+//! dockerd's. What is told is computed as the docker client does. Files are opened anew at each look: to
+//! hold them would take seven descriptors a container and save some thirty microseconds. Knows no Docker,
+//! no list of containers and no clock: the caller says which process is the container's first, and when
+//! it is.
 //!
 //! Every user may read all of these files, those of `/proc/PID` too unless it is mounted with
 //! `hidepid`; no capability is needed.

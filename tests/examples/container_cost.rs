@@ -82,21 +82,23 @@ fn main() {
         let socket = docker.socket_url();
         let client = Docker::connect_with_unix(&socket, 20, API_DEFAULT_VERSION).expect("a socket");
         let client = runtime.block_on(client.negotiate_version()).expect("an answer");
-        let rounds = u32::try_from(500 / containers).expect("few");
+        let rounds = 10;
         let (start, asker, served) = (Instant::now(), own(), daemon(&docker));
         runtime.block_on(async {
             for _ in 0..rounds {
-                for id in &ids {
+                // All at a time: dockerd answers each at its next second, not at once.
+                let ask = |id| {
                     let once = StatsOptionsBuilder::new().stream(false).one_shot(true).build();
-                    let answer = client.stats(id, Some(once)).next().await;
-                    answer.expect("one").expect("an answer");
-                }
+                    let mut answer = client.stats(id, Some(once));
+                    async move { answer.next().await.expect("one").expect("an answer") }
+                };
+                futures_util::future::join_all(ids.iter().map(|id| ask(id))).await;
             }
         });
         let wall = start.elapsed().as_secs_f64();
         tell("one-shot by bollard", containers, rounds, own() - asker, daemon(&docker) - served, wall);
 
-        let rounds = 5;
+        let rounds = 3;
         let (start, asker, served) = (Instant::now(), children(), daemon(&docker));
         for _ in 0..rounds {
             docker.expect(["stats", "--no-stream"]);
