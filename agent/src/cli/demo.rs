@@ -28,6 +28,7 @@ use crate::daemon::{self, Containers, Start};
 use crate::docker::Found;
 use crate::local::Directory;
 use crate::logs::Container;
+use crate::probe::parse_url;
 use crate::sample::{Backend, Settings, Tally};
 use crate::telemetry;
 use shipped::Shipped;
@@ -37,6 +38,8 @@ const FLUSH: Duration = Duration::from_millis(200);
 /// From the last line that is printed to the end of the daemon, at most. With the daemon's own stop,
 /// Ctrl-C is done in three seconds.
 const DRAIN: Duration = Duration::from_secs(1);
+/// Metrics come a few times in a demonstration, not once a minute.
+const MEASURED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
 /// How the host is called in the stream's name.
 const HOST: &str = "demo-host";
 /// How the container is called.
@@ -83,6 +86,8 @@ struct Places {
     local: PathBuf,
     /// The file of the stream in it.
     shipped: PathBuf,
+    /// What was measured.
+    metrics: PathBuf,
 }
 
 /// Runs the sample backend and the agent until the end that was asked for.
@@ -126,6 +131,7 @@ async fn show(options: &Options, dir: &Path) -> anyhow::Result<()> {
     config.log.level = LevelFilter::Warn;
     config.host.instance_id = Some(HOST.to_owned());
     config.logs.flush = FLUSH;
+    [config.metrics.sample, config.metrics.flush] = MEASURED;
     let container = container();
     let places = places(dir, &config, &container)?;
 
@@ -138,6 +144,7 @@ async fn show(options: &Options, dir: &Path) -> anyhow::Result<()> {
         clock: telemetry::now_ns,
     });
     let backend = backend.await.context("cannot start the sample backend")?;
+    config.health.url = Some(parse_url(&format!("http://{}/health", backend.address()?))?);
     let mut shipped = Shipped::after(&places.shipped, &run);
     output::result(&words::beginning(options, &places, backend.address()?));
 
@@ -227,7 +234,8 @@ fn places(dir: &Path, config: &Config, container: &Container) -> anyhow::Result<
     let destination =
         config.logs.selection.choose(container, HOST).context("the sample container is left out")?;
     let shipped = Directory::new(&local, false).file(&destination);
-    Ok(Places { log: logs.join(format!("{}-json.log", container.id)), local, shipped })
+    let metrics = local.join("metrics.jsonl");
+    Ok(Places { log: logs.join(format!("{}-json.log", container.id)), local, shipped, metrics })
 }
 
 #[cfg(test)]

@@ -24,14 +24,15 @@ pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr)
 {simulated}  a backend and its container: what it prints is invented, {rate} a second,
            kept as Docker's json-file driver keeps it, rotated at {size} KiB, {MAX_FILES} files
 {real}       the agent, as it runs on a host: it reads that log, joins lines, gives them
-           structure, blacks out secrets, spools batches and delivers them
-{instead}    of CloudWatch a file for each log stream; no AWS, no Docker, no root
+           structure, blacks out secrets, counts what they say, spools and delivers
+{instead}    of CloudWatch a file for each log stream, and one for metrics; no AWS, no Docker, no root
 
   try      curl {url}/health
            curl {url}/panic
            curl {url}/auth/login -d '{{\"username\":\"ada\",\"password\":\"hunter2\"}}'
   printed  {log}
   shipped  {shipped}
+  measured {metrics}
   ends     {stop}; {kept}
 
 What arrives, as it arrives:
@@ -44,6 +45,7 @@ What arrives, as it arrives:
         url = format_args!("http://{address}"),
         log = places.log.display(),
         shipped = places.shipped.display(),
+        metrics = places.metrics.display(),
     )
 }
 

@@ -107,7 +107,7 @@ fn every_kind_is_written_as_prometheus_has_it() {
         latest.distribution(&name::RESPONSE_TIME, None, ([0.1, 0.5, cpu], 2.5, requests), now);
     }
     let expected = expect_test::expect![[r#"
-        # HELP container_up 1 while it runs, 0 while it exists and does not
+        # HELP container_up 1 while it runs, 0 while it exists and does not; none for a job that is done: ended with 0, no restart policy
         # TYPE container_up gauge
         container_up{ContainerName="api",InstanceId="i-0abc",AutoScalingGroupName="web"} 1
         # HELP cpu_usage_active All time that the processors were not idle, waiting for disks and stolen time included (Percent)
