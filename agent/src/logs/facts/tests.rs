@@ -1,3 +1,5 @@
+//! Lines of every writer, and JSON of any kind held against a slow reading of it.
+
 use proptest::prelude::*;
 use serde_json::Value;
 

@@ -1,3 +1,5 @@
+//! What patterns make of messages, and which patterns are refused.
+
 use proptest::prelude::*;
 use serde_json::Value as Json;
 
