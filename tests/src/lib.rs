@@ -4,7 +4,7 @@
 //! - [`endpoint`]: CloudWatch Logs and the instance metadata service on loopback, as strict as the
 //!   real ones, with faults on demand.
 //! - [`docker`]: a private dockerd, and containers on it.
-//! - [`stream`]: what of one container has arrived there.
+//! - [`stream`]: what of one container has arrived there; [`series`]: what of one metric.
 //! - [`agent`]: the binary, its configuration, its log and its footprint.
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
 //! - [`mod@bench`]: what shipping costs, beside what other ways cost.
@@ -21,6 +21,7 @@ pub mod faults;
 pub mod http;
 pub mod port;
 pub mod process;
+pub mod series;
 pub mod stream;
 pub mod tidy;
 pub mod wait;
