@@ -5,12 +5,12 @@ use std::time::Duration;
 
 use globset::{GlobSet, GlobSetBuilder};
 
-use super::super::SeriesWanted;
-use super::super::fault::Fault;
-use super::super::file::Kind;
-use super::super::keys;
-use super::super::values::{Written, Wrong};
 use super::duration_within;
+use crate::config::SeriesWanted;
+use crate::config::fault::Fault;
+use crate::config::file::Kind;
+use crate::config::keys;
+use crate::config::values::{Written, Wrong};
 use crate::logs::pattern::Pattern;
 use crate::logs::route;
 use crate::metrics::name::{self, AUTO_SCALING_GROUP, INSTANCE_ID};
@@ -30,7 +30,7 @@ const LONGEST_FLUSH: Duration = Duration::from_mins(5);
 /// As long as an answer may take; a load balancer allows two minutes.
 const TIMEOUT: std::ops::RangeInclusive<Duration> = Duration::from_millis(100)..=Duration::from_mins(1);
 
-pub(in super::super) fn auto_scaling_group(written: Written<'_>) -> Result<String, Wrong> {
+pub(in crate::config) fn auto_scaling_group(written: Written<'_>) -> Result<String, Wrong> {
     let text = written.text()?;
     if text.trim().is_empty()
         || text.len() > GROUP_LENGTH
@@ -41,7 +41,7 @@ pub(in super::super) fn auto_scaling_group(written: Written<'_>) -> Result<Strin
     Ok(text.to_owned())
 }
 
-pub(in super::super) fn namespace(written: Written<'_>) -> Result<String, Wrong> {
+pub(in crate::config) fn namespace(written: Written<'_>) -> Result<String, Wrong> {
     let text = written.text()?;
     let allowed = |c: char| c.is_ascii_alphanumeric() || " _-/.#:".contains(c);
     if let Some(bad) = text.chars().find(|&c| !allowed(c)) {
@@ -61,11 +61,11 @@ pub(in super::super) fn namespace(written: Written<'_>) -> Result<String, Wrong>
     Ok(text.to_owned())
 }
 
-pub(in super::super) fn sample(written: Written<'_>) -> Result<Duration, Wrong> {
+pub(in crate::config) fn sample(written: Written<'_>) -> Result<Duration, Wrong> {
     duration_within(written, SAMPLE)
 }
 
-pub(in super::super) fn flush(written: Written<'_>) -> Result<Duration, Wrong> {
+pub(in crate::config) fn flush(written: Written<'_>) -> Result<Duration, Wrong> {
     let flush = duration_within(written, Duration::from_secs(1)..=LONGEST_FLUSH)?;
     let whole = flush.subsec_nanos() == 0
         && (flush.as_secs() % 60 == 0 || HIGH_RESOLUTION.contains(&flush.as_secs()));
@@ -76,11 +76,11 @@ pub(in super::super) fn flush(written: Written<'_>) -> Result<Duration, Wrong> {
     }
 }
 
-pub(in super::super) fn timeout(written: Written<'_>) -> Result<Duration, Wrong> {
+pub(in crate::config) fn timeout(written: Written<'_>) -> Result<Duration, Wrong> {
     duration_within(written, TIMEOUT)
 }
 
-pub(in super::super) fn series(written: Written<'_>) -> Result<SeriesWanted, Wrong> {
+pub(in crate::config) fn series(written: Written<'_>) -> Result<SeriesWanted, Wrong> {
     let named = written.each(|item| match item.text()? {
         name @ (INSTANCE_ID | AUTO_SCALING_GROUP) => Ok(name.to_owned()),
         other => Err(item.wrong(format!("holds {other:?}, which is no dimension of a host"))),
@@ -93,7 +93,7 @@ pub(in super::super) fn series(written: Written<'_>) -> Result<SeriesWanted, Wro
 }
 
 /// Globs over names of metrics. One that fits none is a slip.
-pub(in super::super) fn names(written: Written<'_>) -> Result<GlobSet, Wrong> {
+pub(in crate::config) fn names(written: Written<'_>) -> Result<GlobSet, Wrong> {
     let globs = written.each(|item| {
         let pattern = item.text()?;
         let glob = route::glob(pattern)
@@ -119,7 +119,7 @@ pub(in super::super) fn names(written: Written<'_>) -> Result<GlobSet, Wrong> {
     set.build().map_err(|error| written.wrong(format!("is too large: {}", error.kind())))
 }
 
-pub(in super::super) fn loopback(written: Written<'_>) -> Result<SocketAddr, Wrong> {
+pub(in crate::config) fn loopback(written: Written<'_>) -> Result<SocketAddr, Wrong> {
     let text = written.text()?;
     let address: SocketAddr =
         text.parse().map_err(|_| written.wrong(format!("is {text:?}, which is no address with a port")))?;
@@ -129,7 +129,7 @@ pub(in super::super) fn loopback(written: Written<'_>) -> Result<SocketAddr, Wro
     Ok(address)
 }
 
-pub(in super::super) fn health_url(written: Written<'_>) -> Result<Option<probe::Url>, Wrong> {
+pub(in crate::config) fn health_url(written: Written<'_>) -> Result<Option<probe::Url>, Wrong> {
     let text = written.text()?;
     if text.is_empty() {
         return Ok(None);
@@ -140,7 +140,7 @@ pub(in super::super) fn health_url(written: Written<'_>) -> Result<Option<probe:
         .map_err(|bad| written.wrong_because(bad.what, format!("write {}", bad.mend)))
 }
 
-pub(in super::super) fn patterns(written: Written<'_>) -> Result<Vec<Pattern>, Wrong> {
+pub(in crate::config) fn patterns(written: Written<'_>) -> Result<Vec<Pattern>, Wrong> {
     let patterns = written.each(|item| {
         let Kind::Table(entries) = &item.value.kind else { return Err(item.mistyped(&item.value.kind)) };
         let mut faults = Vec::new();
