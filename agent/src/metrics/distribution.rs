@@ -1,14 +1,17 @@
 //! Many values in little room, such that `CloudWatch` can compute percentiles of them.
 //!
-//! Values fall into buckets a hundredth wide, and each bucket is its values' mean: a bucket with one value
-//! has that value. `PutMetricData` takes 150 different values: while no more buckets are in use, none of
+//! Values fall into buckets less than a hundredth wide, and each bucket is its values' mean: a bucket with one
+//! value has that value. `PutMetricData` takes 150 different values: while no more buckets are in use, none of
 //! them is off by more than 1 %. With more, neighbours are merged, as few of them as will do.
 //! Sum, count, minimum and maximum are exact in any case. Knows neither the metric nor the time.
 
 use std::collections::BTreeMap;
 
-/// A bucket ends where it begins, times this.
-const WIDTH: f64 = 1.01;
+/// Bits of a number that do not tell its bucket. The others are its exponent and the first seven of its
+/// fraction, so that a bucket is 1/128 wide or less, and no logarithm is needed to find it.
+const WITHIN: u32 = 45;
+/// A bucket ends where it begins, times this at most.
+const WIDTH: f64 = 1.0 + 1.0 / 128.0;
 /// Different values of one datum.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
 pub const MOST_VALUES: usize = 150;
@@ -22,7 +25,7 @@ const MOST: f64 = 1e12;
 /// Values and how often each came.
 #[derive(Debug, Clone, PartialEq, Default)]
 pub struct Distribution {
-    buckets: BTreeMap<i32, Bucket>,
+    buckets: BTreeMap<u32, Bucket>,
     min: f64,
     max: f64,
 }
@@ -69,7 +72,7 @@ impl Distribution {
         }
     }
 
-    fn put(&mut self, index: i32, more: Bucket) {
+    fn put(&mut self, index: u32, more: Bucket) {
         let bucket = self.buckets.entry(index).or_default();
         bucket.sum += more.sum;
         bucket.count += more.count;
@@ -108,7 +111,7 @@ impl Distribution {
 
     /// At most [`MOST_VALUES`] values that stand for all of them.
     pub fn merged(&self) -> Merged {
-        let buckets: Vec<(i32, Bucket)> =
+        let buckets: Vec<(u32, Bucket)> =
             self.buckets.iter().map(|(index, bucket)| (*index, *bucket)).collect();
         if buckets.len() <= MOST_VALUES {
             let values = buckets.iter().map(|(_, bucket)| (bucket.mean(), bucket.count)).collect();
@@ -118,9 +121,9 @@ impl Distribution {
             };
         }
         // The narrowest groups that are few enough.
-        let (mut too_narrow, mut enough) = (1, i32::MAX / 2);
-        while too_narrow + 1 < enough {
-            let width = too_narrow + (enough - too_narrow) / 2;
+        let (mut too_narrow, mut enough) = (WIDTH, MOST / LEAST);
+        while enough / too_narrow > 1.001 {
+            let width = (too_narrow * enough).sqrt();
             if groups(&buckets, width).count() <= MOST_GROUPS {
                 enough = width;
             } else {
@@ -141,7 +144,7 @@ impl Distribution {
         }
         values.extend(groups.iter().map(|group| (group.mean().clamp(self.min, self.max), group.count)));
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Merged { values, error: WIDTH.powi(enough) - 1.0 }
+        Merged { values, error: enough - 1.0 }
     }
 }
 
@@ -152,18 +155,24 @@ impl Bucket {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "between -2777 and 2777")]
-fn index(value: f64) -> i32 {
-    (value.max(LEAST).ln() / WIDTH.ln()).floor() as i32
+#[expect(clippy::cast_possible_truncation, reason = "19 bits are left")]
+fn index(value: f64) -> u32 {
+    (value.max(LEAST).to_bits() >> WITHIN) as u32
 }
 
-/// Neighbours together, so that no group is wider than `width` buckets.
-fn groups(buckets: &[(i32, Bucket)], width: i32) -> impl Iterator<Item = Bucket> {
+/// The smallest value of a bucket.
+fn begin(index: u32) -> f64 {
+    f64::from_bits(u64::from(index) << WITHIN)
+}
+
+/// Neighbours together, so that no group ends at more than its beginning times `width`.
+fn groups(buckets: &[(u32, Bucket)], width: f64) -> impl Iterator<Item = Bucket> {
     let mut rest = buckets;
     std::iter::from_fn(move || {
-        let first = rest.first()?.0;
-        let end = rest.partition_point(|(index, _)| *index < first.saturating_add(width));
-        let (group, after) = rest.split_at_checked(end)?;
+        let end = begin(rest.first()?.0) * width;
+        // One at least, however narrow.
+        let fit = rest.partition_point(|(index, _)| begin(index + 1) <= end).max(1);
+        let (group, after) = rest.split_at_checked(fit)?;
         rest = after;
         Some(group.iter().fold(Bucket::default(), |sum, (_, bucket)| Bucket {
             sum: sum.sum + bucket.sum,
