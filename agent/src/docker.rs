@@ -87,7 +87,7 @@ pub struct State {
     pub pid: Option<u32>,
     /// When it was last started, as Docker writes it.
     pub started_at: String,
-    /// How often Docker started it again by itself.
+    /// How often Docker started it again by itself; not counting a start that is still to come.
     pub restarts: u64,
     /// It has no network of its own: the host's, or another container's.
     pub shares_network: bool,
@@ -209,10 +209,12 @@ impl Engine {
         let policy = host.restart_policy.and_then(|policy| policy.name);
         let state = answer.state.unwrap_or_default();
         let pid = state.pid.and_then(|pid| u32::try_from(pid).ok()).filter(|pid| *pid > 0);
+        let restarts = answer.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default();
         Ok(Some(State {
             pid: pid.filter(|_| state.running == Some(true)),
             started_at: state.started_at.unwrap_or_default(),
-            restarts: answer.restart_count.and_then(|count| u64::try_from(count).ok()).unwrap_or_default(),
+            // Docker counts when it decides to, and waits before it does.
+            restarts: restarts.saturating_sub(u64::from(state.restarting == Some(true))),
             shares_network: mode == "host" || mode.starts_with("container:"),
             is_kept_up: policy.is_some_and(|policy| {
                 !matches!(policy, RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO)

@@ -19,12 +19,20 @@ impl Options {
     /// else is said, there are no containers and nobody is asked whether it is well.
     pub fn measuring(endpoint: &Endpoint) -> Self {
         Self::new(endpoint)
+            // By a file, for a variable that is empty is none.
+            .with_config("[health]\nurl = \"\"\n")
             .with_variable("STARTTECH_HOST_INSTANCE_ID", INSTANCE)
             .with_variable("STARTTECH_HOST_AUTO_SCALING_GROUP", SCALING_GROUP)
             .with_variable("STARTTECH_METRICS_SAMPLE", "1s")
             .with_variable("STARTTECH_METRICS_FLUSH", "1s")
-            .with_variable("STARTTECH_HEALTH_URL", "")
             .with_variable("STARTTECH_DOCKER_SOCKET", "unix:///nonexistent/docker.sock")
+    }
+
+    /// With this below what the configuration file says already.
+    #[must_use]
+    pub fn with_more_config(mut self, config: &str) -> Self {
+        self.config.push_str(config);
+        self
     }
 }
 

@@ -103,7 +103,7 @@ fn a_backend_that_is_not_well_is_known_to_be_so_and_the_tick_goes_on() {
     let options = Options::measuring(&endpoint)
         .with_variable("STARTTECH_HEALTH_URL", &format!("http://{}/health", backend.address))
         .with_variable("STARTTECH_HEALTH_TIMEOUT", "1500ms")
-        .with_config("[metrics]\non = [\"health_status_code\"]\n");
+        .with_more_config("[metrics]\non = [\"health_status_code\"]\n");
     let mut agent = Agent::start(options);
     let (up, code) = (endpoint.of_host("health_up"), endpoint.of_host("health_status_code"));
     let database = endpoint.of_host("health_dependency_up").of("Dependency", "database");

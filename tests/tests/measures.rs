@@ -78,7 +78,7 @@ fn what_is_sent_is_the_operators_choice() {
     let endpoint = Endpoint::start();
     let config = "[metrics]\non = [\"cpu_usage_iowait\", \"system_load1\"]\noff = [\"net_*\", \"mem_used_percent\"]\n\
                   series = [\"AutoScalingGroupName\"]\nnamespace = \"Elsewhere\"\n";
-    let mut agent = Agent::start(Options::measuring(&endpoint).with_config(config));
+    let mut agent = Agent::start(Options::measuring(&endpoint).with_more_config(config));
     for name in ["cpu_usage_iowait", "system_load1"] {
         endpoint.of_group(name).await_periods(&mut agent, 1);
     }
@@ -167,7 +167,7 @@ fn lines_are_counted_exactly_whatever_becomes_of_them() {
         .iter()
         .map(|config| {
             let endpoint = Endpoint::start();
-            let options = Options::measuring(&endpoint).with_docker(&docker).with_config(config);
+            let options = Options::measuring(&endpoint).with_docker(&docker).with_more_config(config);
             let agent = Agent::start(options);
             (endpoint, agent)
         })
@@ -342,7 +342,7 @@ fn check_counts_what_is_sent() {
 
     let mut agent = Agent::start(options.clone());
     let sent = || endpoint.metric_series().keys().filter(|series| series.contains("InstanceId=")).count();
-    agent.wait_until(LIMIT, "as many metrics as check counts", || sent() >= count);
+    agent.wait_until(LIMIT, &format!("{count} metrics, as check counts: {found:#?}"), || sent() >= count);
     agent.stop(STOP);
     assert_eq!(sent(), count, "{:#?}", endpoint.metric_series().keys());
     assert_eq!(endpoint.metric_series().len(), 2 * count);

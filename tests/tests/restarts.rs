@@ -21,7 +21,7 @@ fn await_up(series: &Series<'_>, agent: &mut Agent, since: i64) {
 fn deaths_and_restarts_are_told_of_those_that_are_measured() {
     let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
     let config = "[metrics]\nexclude = [\"noise\"]\non = [\"container_pids\"]\n";
-    let mut agent = Agent::start(Options::measuring(&endpoint).with_docker(&docker).with_config(config));
+    let mut agent = Agent::start(Options::measuring(&endpoint).with_docker(&docker).with_more_config(config));
     // Its first life ends when it is told to, its second at once; the third is left alone.
     let lives = format!(
         "n=$(cat /tmp/n 2>/dev/null || echo 0); echo $((n+1)) >/tmp/n; \
@@ -79,5 +79,26 @@ fn deaths_and_restarts_are_told_of_those_that_are_measured() {
     }
     assert_eq!(endpoint.of_group("container_restarts").of("ContainerName", "api").sum(), 3.0);
     assert_once_a_period(&endpoint.metrics());
+    endpoint.assert_no_breach();
+}
+
+/// Docker may tell that it runs when it does no more.
+#[test]
+fn what_dies_at_once_is_not_up() {
+    const CONTAINERS: usize = 12;
+    let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
+    let mut agent = Agent::start(Options::measuring(&endpoint).with_docker(&docker));
+    let names: Vec<String> = (0..CONTAINERS).map(|number| format!("brief-{number}")).collect();
+    for name in &names {
+        docker.run_script(name, "exit 1");
+    }
+    let last = now_ms();
+    endpoint.of_host("agent_up").await_any(&mut agent, "later", |datum| datum.timestamp_ms >= last + 3_000);
+    agent.stop(STOP);
+    for name in &names {
+        let up = of(&endpoint, "container_up", name).datums();
+        let late: Vec<_> = up.iter().filter(|datum| datum.timestamp_ms >= last + 1_000).collect();
+        assert!(!late.is_empty() && late.iter().all(|datum| datum.max() == 0.0), "{name}: {up:#?}");
+    }
     endpoint.assert_no_breach();
 }

@@ -14,7 +14,7 @@ use anyhow::Context;
 use log::{error, info, warn};
 use tokio::sync::{mpsc, watch};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
-use tokio::time::{Instant, MissedTickBehavior, interval, sleep};
+use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Seen;
@@ -25,7 +25,7 @@ use crate::logs::Destination;
 use crate::logs::batch::Finished;
 use crate::logs::cursor::Cursor;
 use crate::logs::route::Globs;
-use crate::metrics::aggregate::{Aggregate, Datapoint, Values};
+use crate::metrics::aggregate::{Aggregate, Datapoint, Values, first_look};
 use crate::metrics::batch::{Head, pack};
 use crate::metrics::counter::Counter;
 use crate::metrics::exposition::{Latest, QUANTILES};
@@ -127,8 +127,12 @@ impl Metrics {
         mut seen: mpsc::Receiver<Seen>,
         read: CancellationToken,
     ) -> anyhow::Result<()> {
-        let mut ticks = interval(self.settings.sample.min(self.settings.flush));
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let every = self.settings.sample.min(self.settings.flush);
+        let mut ticks =
+            interval_at(Instant::now() + first_look(every, telemetry::now_ms(), fastrand::f64()), every);
+        // Those after one that was late are when they would have been.
+        ticks.set_missed_tick_behavior(MissedTickBehavior::Skip);
+        self.sample().await;
         let spread = spread(self.settings.flush, fastrand::f64());
         let mut due_ms = self.due(spread);
         loop {

@@ -4,6 +4,7 @@
 //! read late count where they were printed. `CloudWatch` adds up what is sent twice for one period.
 
 use std::collections::BTreeMap;
+use std::time::Duration;
 
 use super::distribution::Distribution;
 use super::{Kind, Metric, Readings};
@@ -146,6 +147,15 @@ impl Aggregate {
     }
 }
 
+/// How long after a look at `now_ms` the next one is, from which on they are at equal distances: in the
+/// midst of a part of time that is as long as they are apart. Where each period has one look only, one that is
+/// late, or early, still belongs to its own. `random` is in 0..1: hosts need not all look at once.
+pub fn first_look(every: Duration, now_ms: i64, random: f64) -> Duration {
+    let every_ms = i64::try_from(every.as_millis()).unwrap_or(i64::MAX).max(1);
+    let rest_ms = every_ms - now_ms.rem_euclid(every_ms);
+    Duration::from_millis(u64::try_from(rest_ms).unwrap_or_default()) + every.mul_f64(0.25 + random / 2.0)
+}
+
 impl Values {
     fn new(kind: Kind) -> Self {
         match kind {
@@ -189,6 +199,17 @@ mod tests {
         let closed: Vec<_> =
             aggregate.close(0, true).into_iter().map(|point| (point.time_ms, point.of.unwrap())).collect();
         assert_eq!(closed, [(0, "b".to_owned()), (20_000, "a".to_owned())]);
+    }
+
+    #[test]
+    fn looks_are_in_the_midst_of_their_periods() {
+        let every = Duration::from_secs(10);
+        for (now_ms, random, at_ms) in
+            [(60_000, 0.0, 72_500), (60_001, 0.5, 75_000), (69_999, 0.999, 77_495), (-1, 0.5, 5_000)]
+        {
+            let wait = i64::try_from(first_look(every, now_ms, random).as_millis()).unwrap();
+            assert!((now_ms + wait - at_ms).abs() <= 1, "{now_ms} + {wait}");
+        }
     }
 
     #[test]

@@ -22,7 +22,10 @@ use crate::telemetry::chain;
 const MOST_NAMES: usize = 100;
 
 /// What came of asking Docker for a container.
-pub(super) type Looked = Result<(String, Result<Option<State>, DockerError>), JoinError>;
+pub(super) type Looked = Result<Look, JoinError>;
+
+/// One look at a container: its id, the look's number, and what Docker said.
+type Look = (String, u64, Result<Option<State>, DockerError>);
 
 /// All that are measured.
 #[derive(Debug)]
@@ -30,7 +33,7 @@ pub(super) struct Containers {
     include: Globs,
     exclude: Globs,
     watched: HashMap<String, Watched>,
-    looks: JoinSet<(String, Result<Option<State>, DockerError>)>,
+    looks: JoinSet<Look>,
     names: BTreeSet<String>,
     /// Reads the kernel's files; made when there is the first container to read of.
     reader: Option<Reader>,
@@ -45,6 +48,16 @@ struct Watched {
     group: Option<Group>,
     /// Starts that were not told yet.
     restarts: u64,
+    /// The newest look: what an older one says is not true any more.
+    look: u64,
+    /// How it ended since that look, which may say that it runs.
+    ended: Option<i64>,
+}
+
+impl Watched {
+    fn new(container: Container) -> Self {
+        Self { container, state: None, group: None, restarts: 0, look: 0, ended: None }
+    }
 }
 
 impl Containers {
@@ -69,9 +82,9 @@ impl Containers {
             }
             Seen::Listed(ids) => self.watched.retain(|id, _| ids.contains(id)),
             Seen::Died { id, exit_code } => {
-                if let Some(watched) = self.watched.get_mut(&id)
-                    && let Some(state) = &mut watched.state
-                {
+                let Some(watched) = self.watched.get_mut(&id) else { return };
+                watched.ended = Some(exit_code);
+                if let Some(state) = &mut watched.state {
                     watched.group = None;
                     (state.pid, state.exit_code) = (None, exit_code);
                     // However soon it is up again: the period's minimum says so.
@@ -93,15 +106,13 @@ impl Containers {
 
     fn found(&mut self, container: Container, engine: Engine) {
         let id = container.id.clone();
-        if let Some(watched) = self.watched.get_mut(&id) {
-            watched.container = container;
-        } else {
-            let new = Watched { container, state: None, group: None, restarts: 0 };
-            self.watched.insert(id.clone(), new);
-        }
+        let watched = self.watched.entry(id.clone()).or_insert_with(|| Watched::new(container.clone()));
+        watched.container = container;
+        (watched.look, watched.ended) = (watched.look + 1, None);
+        let look = watched.look;
         self.looks.spawn(async move {
             let state = engine.state(&id).await;
-            (id, state)
+            (id, look, state)
         });
     }
 
@@ -112,16 +123,19 @@ impl Containers {
 
     /// Takes what Docker said.
     pub(super) fn settle(&mut self, looked: Looked, readings: &mut Readings) {
-        let (id, state) = match looked {
-            Ok((id, Ok(state))) => (id, state),
-            Ok((_, Err(error))) => return readings.fault(chain(&error)),
+        let (id, look, state) = match looked {
+            Ok((id, look, Ok(state))) => (id, look, state),
+            Ok((_, _, Err(error))) => return readings.fault(chain(&error)),
             Err(_) => return readings.fault("a look at a container panicked"),
         };
-        let Some(state) = state else {
+        let Some(mut state) = state else {
             self.watched.remove(&id);
             return;
         };
-        let Some(watched) = self.watched.get_mut(&id) else { return };
+        let Some(watched) = self.watched.get_mut(&id).filter(|watched| watched.look == look) else { return };
+        if let Some(exit_code) = watched.ended {
+            (state.pid, state.exit_code) = (None, exit_code);
+        }
         if let Some(before) = &watched.state
             && before.started_at != state.started_at
         {
@@ -183,5 +197,64 @@ impl Containers {
                 watched.group = None;
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn watching() -> Containers {
+        let mut containers = Containers::new([Globs::default(), Globs::default()]);
+        let container = Container { id: "a".to_owned(), name: "api".to_owned(), ..Container::default() };
+        containers.watched.insert("a".to_owned(), Watched::new(container));
+        containers
+    }
+
+    /// As if a look with this number, the newest so far, had been answered so.
+    fn answered(containers: &mut Containers, look: u64, started_at: &str, restarts: u64) {
+        // No process has this number: there is no cgroup to read.
+        let state =
+            State { pid: Some(u32::MAX), started_at: started_at.to_owned(), restarts, ..State::default() };
+        containers.settle(Ok(("a".to_owned(), look, Ok(Some(state)))), &mut Readings::default());
+    }
+
+    fn asked(containers: &mut Containers, look: u64) {
+        let watched = containers.watched.get_mut("a").unwrap();
+        (watched.look, watched.ended) = (look, None);
+    }
+
+    fn sampled(containers: &mut Containers) -> Vec<(&'static str, f64)> {
+        let mut readings = Readings::default();
+        containers.sample(&mut readings);
+        readings.values.iter().map(|reading| (reading.metric.name, reading.value)).collect()
+    }
+
+    fn told(up: f64, restarts: f64) -> [(&'static str, f64); 2] {
+        [(name::CONTAINER_UP.name, up), (name::CONTAINER_RESTARTS.name, restarts)]
+    }
+
+    #[test]
+    fn an_answer_from_before_the_end_does_not_say_that_it_runs() {
+        let (mut containers, mut aggregate) = (watching(), Aggregate::new(1_000));
+        containers.seen(Seen::Died { id: "a".to_owned(), exit_code: 1 }, 0, &mut aggregate);
+        answered(&mut containers, 0, "1", 0);
+        assert_eq!(sampled(&mut containers), told(0.0, 0.0));
+        asked(&mut containers, 1);
+        answered(&mut containers, 1, "2", 1);
+        assert_eq!(sampled(&mut containers), told(1.0, 1.0));
+        containers.seen(Seen::Died { id: "a".to_owned(), exit_code: 0 }, 0, &mut aggregate);
+        assert_eq!(sampled(&mut containers), [], "a job that is done");
+    }
+
+    #[test]
+    fn an_older_answer_that_comes_later_is_not_taken() {
+        let mut containers = watching();
+        answered(&mut containers, 0, "1", 0);
+        asked(&mut containers, 2);
+        answered(&mut containers, 2, "3", 2);
+        answered(&mut containers, 1, "2", 1);
+        assert_eq!(sampled(&mut containers), told(1.0, 2.0));
+        assert_eq!(sampled(&mut containers), told(1.0, 0.0), "each is told once");
     }
 }
