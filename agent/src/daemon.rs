@@ -20,7 +20,7 @@ use std::time::Duration;
 use anyhow::Context;
 use log::{error, info, warn};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
@@ -135,6 +135,13 @@ pub async fn run(
     Box::pin(run_into(sinks, directory, start, identity, hangups, shutdown)).await
 }
 
+/// How lines are counted; the same after a reload.
+struct Counting {
+    observer: Option<Observer>,
+    /// Told when what was counted has to be taken.
+    full: Arc<Notify>,
+}
+
 async fn run_into(
     (sink, metrics_sink): (impl Sink, impl Sink),
     spool_directory: PathBuf,
@@ -144,7 +151,7 @@ async fn run_into(
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
     let Start { config, reload, containers, local } = start;
-    let measure = Measure::prepare(&config).await?;
+    let measure = Measure::prepare(&config).await;
     let (spool, recovered) = Spool::open(&spool_directory, config.spool.max_bytes)?;
     let spool = Arc::new(spool);
     if recovered.batches > 0 {
@@ -155,8 +162,11 @@ async fn run_into(
     let counters = Arc::new(Counters::default());
     let (stop, closed) = (CancellationToken::new(), CancellationToken::new());
     let (commands, received) = mpsc::channel(COMMANDS);
-    let observer = measure.as_ref().map(|measure| measure.observer(&config));
-    let settings = settings(&config, &identity, observer.clone())?;
+    let counting = Counting {
+        observer: measure.as_ref().map(|measure| measure.observer(&config)),
+        full: measure.as_ref().map(|measure| Arc::clone(&measure.full)).unwrap_or_default(),
+    };
+    let settings = settings(&config, &identity, &counting)?;
     let logs = logs::Logs::new(settings, Arc::clone(&spool), Arc::clone(&counters), recovered.cursors);
 
     let mut tasks = Supervisor::default();
@@ -208,7 +218,7 @@ async fn run_into(
     let ended = tokio::select! {
         error = tasks.first_end() => Some(error),
         () = attend(&summary, &spool) => None,
-        () = reload_on_hangup(hangups, &commands, &identity, observer, reload) => None,
+        () = reload_on_hangup(hangups, &commands, &identity, &counting, reload) => None,
         () = shutdown => None,
     };
     systemd::stopping();
@@ -242,14 +252,14 @@ async fn reload_on_hangup(
     mut hangups: Signal,
     commands: &mpsc::Sender<Command>,
     identity: &Identity,
-    observer: Option<Observer>,
+    counting: &Counting,
     reload: impl Fn() -> Result<Config, Faults>,
 ) {
     while hangups.recv().await.is_some() {
         systemd::reloading();
         match reload()
             .map_err(anyhow::Error::from)
-            .and_then(|config| Ok((settings(&config, identity, observer.clone())?, config)))
+            .and_then(|config| Ok((settings(&config, identity, counting)?, config)))
         {
             Ok((settings, config)) => {
                 telemetry::set_level(config.log.level);
@@ -267,11 +277,7 @@ async fn reload_on_hangup(
     }
 }
 
-fn settings(
-    config: &Config,
-    identity: &Identity,
-    observer: Option<Observer>,
-) -> anyhow::Result<logs::Settings> {
+fn settings(config: &Config, identity: &Identity, counting: &Counting) -> anyhow::Result<logs::Settings> {
     let redact = &config.logs.redact;
     let patterns: Vec<String> = redact.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
     let redactor = if redact.enabled { Some(Redactor::new(&patterns)?) } else { None };
@@ -281,11 +287,13 @@ fn settings(
         instance_id: identity.instance_id.clone(),
         multiline: config.logs.multiline,
         flush: config.logs.flush,
+        measured: [config.metrics.include.clone(), config.metrics.exclude.clone()],
+        full: Arc::clone(&counting.full),
         finisher: Finisher::new(FinisherSettings {
             structure: config.logs.structure,
             redactor,
             drop,
-            observer,
+            observer: counting.observer.clone(),
         }),
     })
 }

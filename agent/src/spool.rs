@@ -243,19 +243,27 @@ impl Spool {
         self.state().bytes
     }
 
-    /// The time of the oldest event of the oldest batch that waits, in milliseconds since the epoch. Reads
-    /// one header; `None` also where it is gone by then.
-    pub fn oldest_ms(&self) -> Option<i64> {
+    /// The time of the oldest event of the oldest batch that waits, in milliseconds since the epoch, if any
+    /// does. Reads one header.
+    ///
+    /// # Errors
+    /// The disk, or a lack of descriptors.
+    pub fn oldest_ms(&self) -> io::Result<Option<i64>> {
         let oldest = {
             let state = self.state();
             let entries = state.queues.values().filter_map(|queue| queue.entries.front());
-            let oldest = entries.min_by_key(|entry| entry.number)?;
+            let Some(oldest) = entries.min_by_key(|entry| entry.number) else { return Ok(None) };
             match &oldest.unwritten {
-                Some(unwritten) => return Some(unwritten.0.first_ms),
+                Some(unwritten) => return Ok(Some(unwritten.0.first_ms)),
                 None => oldest.number,
             }
         };
-        entry::read_header(&self.path(oldest)).ok().map(|header| header.first_ms)
+        match entry::read_header(&self.path(oldest)) {
+            Ok(header) => Ok(Some(header.first_ms)),
+            Err(entry::Fault::Passing(error)) => Err(error),
+            // It was delivered meanwhile, or is about to be found damaged.
+            Err(entry::Fault::Damaged(_)) => Ok(None),
+        }
     }
 
     fn forget(&self, destination: &Destination, number: u64) {

@@ -18,6 +18,9 @@ use crate::metrics::batch::{self, Batch, Datum, Sent};
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
 const OLDEST_MS: i64 = (14 * 24 * 60 - 5) * 60_000;
 
+/// The same for those too far in the future, by two hours less what clocks may differ by.
+const NEWEST_MS: i64 = (2 * 60 - 5) * 60_000;
+
 const SERVICE: Service = Service { name: "CloudWatch", actions: "cloudwatch", endpoint: "monitoring" };
 
 /// The service behind one endpoint.
@@ -49,9 +52,15 @@ impl Sink for CloudWatch {
     async fn put(&self, outgoing: &Outgoing) -> Result<Receipt, Refusal> {
         let Batch { head, mut data } = serde_json::from_slice(&outgoing.body)
             .map_err(|error| Refusal::Refused(format!("it is no batch of datapoints: {error}")))?;
-        let (before, oldest) = (data.len(), (self.clock)() - OLDEST_MS);
-        data.retain(|datum| datum.time >= oldest);
-        let receipt = Receipt { too_old: (before - data.len()) * head.series.len(), ..Receipt::default() };
+        let (now_ms, all) = ((self.clock)(), data.len());
+        data.retain(|datum| datum.time >= now_ms - OLDEST_MS);
+        let recent = data.len();
+        data.retain(|datum| datum.time <= now_ms + NEWEST_MS);
+        let receipt = Receipt {
+            too_old: (all - recent) * head.series.len(),
+            too_new: (recent - data.len()) * head.series.len(),
+            ..Receipt::default()
+        };
         if data.is_empty() {
             return Ok(receipt);
         }
@@ -149,8 +158,11 @@ mod tests {
     #[tokio::test]
     async fn each_datapoint_goes_to_each_series_and_what_is_too_old_is_counted() {
         let (service, client) = service(200, &[0xA0]);
-        let receipt = service.put(&outgoing(&[NOW_MS - 15 * 24 * 3_600_000, NOW_MS])).await.unwrap();
-        assert_eq!(receipt, Receipt { too_old: 2, ..Receipt::default() });
+        let receipt = service
+            .put(&outgoing(&[NOW_MS - 15 * 24 * 3_600_000, NOW_MS, NOW_MS + 3 * 3_600_000]))
+            .await
+            .unwrap();
+        assert_eq!(receipt, Receipt { too_old: 2, too_new: 2, ..Receipt::default() });
         let request = client.actual_requests().next().unwrap();
         assert!(request.uri().contains("/operation/PutMetricData"), "{}", request.uri());
         let body = request.body().bytes().unwrap();

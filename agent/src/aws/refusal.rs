@@ -78,8 +78,9 @@ pub(super) fn classify(
         | "ValidationException" => Refusal::Refused(said),
         "AccessDeniedException" | "AccessDenied" => retry(
             format!(
-                "{said}; allow {}:{act} to this host's role (CloudWatchAgentServerPolicy is enough)",
-                service.actions
+                "{said}; allow {}:{act}{} to this host's role (CloudWatchAgentServerPolicy is enough)",
+                service.actions,
+                if service.actions == "cloudwatch" { " for the namespace of metrics.namespace" } else { "" }
             ),
             true,
         ),

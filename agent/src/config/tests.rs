@@ -378,6 +378,17 @@ fn files_are_read_in_order_and_a_missing_one_only_matters_if_it_was_named() {
 }
 
 #[test]
+fn one_metric_of_two_kinds_is_none() {
+    let patterns = |second: &str| {
+        let first = r#"{ name = "x", regex = "a" }"#;
+        config(&[&format!("metrics.patterns = [{first}, {second}]")], &[])
+    };
+    assert!(patterns(r#"{ name = "x", regex = "b" }"#).is_ok());
+    let faults = patterns(r#"{ name = "x", field = "f", unit = "Seconds" }"#).unwrap_err();
+    assert!(faults.to_string().contains("two patterns of the name"), "{faults}");
+}
+
+#[test]
 fn faults_of_what_is_measured() {
     check(
         r#"[metrics]

@@ -222,7 +222,10 @@ impl<S: Sink> Delivery<S> {
         if let Err(error) = moved
             && is_to_be_told(cursors)
         {
-            warn!("cannot move the cursor on: {error}; after a restart, what was sent since is sent again");
+            warn!(
+                "cannot take delivered {} out of the spool: {error}; after a restart they are sent again",
+                S::CONTENT
+            );
         }
         Ok(())
     }

@@ -44,11 +44,13 @@ pub struct Listeners {
 impl Listeners {
     /// `None`: nobody listens any more.
     async fn send(&self, seen: Seen) -> Option<()> {
+        // First of all a log must be opened: its container may live for a moment only.
+        self.logs.send(Command::Seen(seen.clone())).await.ok()?;
         if let Some(metrics) = &self.metrics {
             // It ends after the log loop; if it ended early, the daemon ends, too.
-            metrics.send(seen.clone()).await.unwrap_or_default();
+            metrics.send(seen).await.unwrap_or_default();
         }
-        self.logs.send(Command::Seen(seen)).await.ok()
+        Some(())
     }
 }
 

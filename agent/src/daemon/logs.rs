@@ -1,6 +1,8 @@
 //! The log loop: reads what containers print, as files or pieces, and puts closed batches into
 //! the spool. Everything that decides is in `logs`; this file only waits, reads and writes.
 
+mod settings;
+
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant as StdInstant};
@@ -18,12 +20,11 @@ use super::source::{self, Log, Source, Way};
 use super::{Command, Seen};
 use crate::docker::{Engine, Found};
 use crate::logs::cursor::Cursor;
-use crate::logs::finish::Finisher;
 use crate::logs::flow::{Closed, Flow};
-use crate::logs::route::Selection;
 use crate::spool::{Appended, Spool};
 use crate::tail::READ_BYTES;
 use crate::tail::watch::Watcher;
+pub use settings::Settings;
 
 /// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
 const POLL: Duration = Duration::from_millis(200);
@@ -35,21 +36,6 @@ const FLUSH_WHILE_FAILING: Duration = Duration::from_secs(10);
 const OPEN_BYTES: usize = 4 << 20;
 /// Pieces of API logs on their way: 16 KiB each at most.
 const PIECES: usize = 64;
-
-/// What can be changed while the loop runs.
-#[derive(Debug)]
-pub struct Settings {
-    /// Which containers, and where to.
-    pub selection: Selection,
-    /// This host's name in stream names.
-    pub instance_id: String,
-    /// Join stack traces.
-    pub multiline: bool,
-    /// A batch is open for so long at most.
-    pub flush: Duration,
-    /// From text to message.
-    pub finisher: Finisher,
-}
 
 /// The loop and what it holds.
 #[derive(Debug)]
@@ -176,7 +162,7 @@ impl Logs {
         for (id, source) in &mut self.sources {
             let to = self.settings.selection.choose(&source.found.container, &self.settings.instance_id);
             if let Some(to) = to {
-                source.redirect(to);
+                source.redirect(to, self.settings.measures(&source.found.container));
             } else {
                 let cursor = source.leave_out(&mut self.settings.finisher, now);
                 self.cursors.extend(cursor.map(|cursor| (id.clone(), cursor)));
@@ -236,7 +222,7 @@ impl Logs {
         if matches!(log, Log::Unreadable) {
             self.cursors.insert(id.clone(), cursor);
         }
-        let flow = destination.map(|to| Flow::new(to, self.settings.multiline, cursor));
+        let flow = destination.map(|to| self.settings.flow(to, &found.container, cursor));
         self.sources.insert(id, Source::new(found, engine, flow, log));
     }
 
@@ -264,6 +250,9 @@ impl Logs {
 
     /// Reads once from each file. Whether there is more.
     async fn read(&mut self, stop: &CancellationToken) -> anyhow::Result<bool> {
+        if self.settings.must_wait() {
+            return Ok(false);
+        }
         let mut busy = false;
         let mut ended = Vec::new();
         for id in self.sources.keys().cloned().collect::<Vec<_>>() {

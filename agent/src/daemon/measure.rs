@@ -7,9 +7,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use log::info;
+use log::{error, info};
 use tokio::net::TcpListener;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
@@ -31,9 +31,9 @@ use crate::{aws, exporter, imds, telemetry};
 
 /// Containers on their way to the metrics loop.
 const SEEN: usize = 64;
-/// Of what lines may take on disk, datapoints may take this part more: two weeks of them at a batch a
-/// minute, with the default.
-const SHARE: u64 = 3;
+/// Of what lines may take on disk, datapoints may take this part more: two weeks of them at the default, of a
+/// busy minute that is two blocks of the disk.
+const SHARE: u64 = 2;
 /// How often the host's group is asked for until there is an answer.
 const GROUP_AGAIN: Duration = Duration::from_mins(5);
 
@@ -41,6 +41,8 @@ const GROUP_AGAIN: Duration = Duration::from_mins(5);
 #[derive(Debug)]
 pub(super) struct Measure {
     tally: Arc<Mutex<Tally>>,
+    /// Told when the tally is full.
+    pub(super) full: Arc<Notify>,
     group: watch::Sender<Option<String>>,
     exporter: Option<TcpListener>,
     /// What became of datapoints.
@@ -62,22 +64,34 @@ pub(super) struct Place<'a> {
 
 impl Measure {
     /// `None`: nothing is to be measured.
-    pub(super) async fn prepare(config: &Config) -> anyhow::Result<Option<Self>> {
+    pub(super) async fn prepare(config: &Config) -> Option<Self> {
         if !config.metrics.enabled {
-            return Ok(None);
+            return None;
         }
         let exporter = match config.metrics.prometheus {
-            Some(address) => Some(exporter::bind(address).await?),
+            Some(address) => match exporter::bind(address).await {
+                Ok(listener) => Some(listener),
+                Err(problem) => {
+                    // What somebody else does with a port must not keep the lines on this host.
+                    error!(
+                        "metrics are not served to Prometheus: {}; everything else goes on: set metrics.prometheus to \
+                         a free port and restart",
+                        telemetry::chain(&problem)
+                    );
+                    None
+                }
+            },
             None => None,
         };
         let own: Vec<_> = config.metrics.patterns.iter().map(Pattern::metric).collect();
         let period_ms = i64::try_from(config.metrics.flush.as_millis()).unwrap_or(i64::MAX);
-        Ok(Some(Self {
+        Some(Self {
+            full: Arc::default(),
             tally: Arc::new(Mutex::new(Tally::new(period_ms, &own))),
             group: watch::Sender::new(config.host.auto_scaling_group.clone()),
             exporter,
             counters: Arc::default(),
-        }))
+        })
     }
 
     /// Counts what lines say.
@@ -107,7 +121,9 @@ impl Measure {
             spool: Arc::clone(&spool),
             lines: Arc::clone(lines),
             counters: Arc::clone(counters),
+            datapoints: Arc::clone(&self.counters),
             tally: self.tally,
+            full: self.full,
             group: self.group.subscribe(),
             latest: latest.clone(),
         };
@@ -148,7 +164,11 @@ impl Measure {
                 Ok(())
             });
         }
-        if self.group.borrow().is_none() && !local && config.metrics.series.group && identity.is_instance() {
+        if self.group.borrow().is_none()
+            && !local
+            && config.metrics.series.group
+            && (identity.is_instance() || imds::on_instance())
+        {
             let (region, id) = (identity.region.clone(), identity.instance_id.clone());
             let ask = async move || group_of(&region, &id).await;
             tasks.spawn("group", metrics::find_group(ask, GROUP_AGAIN, self.group, stop.clone()));
@@ -163,5 +183,9 @@ async fn group_of(region: &str, instance_id: &str) -> Result<Option<String>, Str
         return Ok(Some(group));
     }
     let sdk = aws::sdk_config(region).await;
+    // The operator may call this host otherwise.
+    let told =
+        if instance_id.starts_with("i-") { None } else { imds::identity(aws::http_client()).await.ok() };
+    let instance_id = told.as_ref().map_or(instance_id, |told| &told.instance_id);
     tags::auto_scaling_group(&sdk, instance_id).await.map_err(|error| telemetry::chain(&error))
 }

@@ -4,15 +4,15 @@
 //! on. Nothing that hangs may stop the tick: the health check runs beside it.
 
 mod containers;
+mod group;
 
 use std::collections::HashMap;
-use std::future::pending;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use anyhow::Context;
-use log::{error, info, warn};
-use tokio::sync::{mpsc, watch};
+use log::warn;
+use tokio::sync::{Notify, mpsc, watch};
 use tokio::task::{JoinError, JoinSet, spawn_blocking};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
@@ -35,6 +35,7 @@ use crate::probe::Probe;
 use crate::spool::Spool;
 use crate::telemetry;
 use containers::Containers;
+pub use group::find_group;
 
 /// After a period has ended, its last lines are waited for: they are read five times a second.
 const GRACE: Duration = Duration::from_secs(2);
@@ -79,8 +80,12 @@ pub struct Shared {
     pub lines: Arc<Spool>,
     /// What became of lines.
     pub counters: Arc<Counters>,
+    /// What became of datapoints.
+    pub datapoints: Arc<Counters>,
     /// What lines said.
     pub tally: Arc<Mutex<Tally>>,
+    /// Told when it is full: a backlog of lines waits until it is emptied.
+    pub full: Arc<Notify>,
     /// The Auto Scaling group, once it is known.
     pub group: watch::Receiver<Option<String>>,
     /// For those who ask, if anybody may.
@@ -135,6 +140,7 @@ impl Metrics {
         self.sample().await;
         let spread = spread(self.settings.flush, fastrand::f64());
         let mut due_ms = self.due(spread);
+        let full = Arc::clone(&self.shared.full);
         loop {
             let wait = u64::try_from(due_ms - telemetry::now_ms()).unwrap_or_default();
             if Duration::from_millis(wait) > self.settings.flush + spread {
@@ -151,6 +157,7 @@ impl Metrics {
                     self.took(&readings);
                 }
                 Some(probed) = self.probing.join_next() => self.probed(probed)?,
+                () = full.notified() => self.flush(false).await?,
                 () = sleep(Duration::from_millis(wait)) => {
                     self.flush(false).await?;
                     due_ms = self.due(spread);
@@ -186,9 +193,6 @@ impl Metrics {
                 (probe, readings)
             });
         }
-        if lock(&self.shared.tally).is_full() {
-            lock(&self.shared.tally).take(&mut self.aggregate);
-        }
     }
 
     fn probed(&mut self, probed: Result<(Probe, Readings), JoinError>) -> anyhow::Result<()> {
@@ -209,12 +213,14 @@ impl Metrics {
             readings.put(&name::AGENT_EVENTS_DROPPED, None, as_f64(dropped));
         }
         let lines = &self.shared.lines;
-        let lag_ms = lines.oldest_ms().map_or(0, |oldest_ms| telemetry::now_ms() - oldest_ms);
-        readings.put(
-            &name::AGENT_DELIVERY_LAG,
-            None,
-            as_f64(u64::try_from(lag_ms).unwrap_or_default()) / 1e3,
-        );
+        match lines.oldest_ms() {
+            Ok(oldest_ms) => {
+                let lag_ms = oldest_ms.map_or(0, |oldest_ms| telemetry::now_ms() - oldest_ms);
+                let lag_ms = as_f64(u64::try_from(lag_ms).unwrap_or_default());
+                readings.put(&name::AGENT_DELIVERY_LAG, None, lag_ms / 1e3);
+            }
+            Err(error) => readings.fault(format!("how late lines are: cannot read the spool: {error}")),
+        }
         readings.put(&name::AGENT_SPOOL_BYTES, None, as_f64(lines.bytes() + self.shared.spool.bytes()));
     }
 
@@ -226,14 +232,16 @@ impl Metrics {
             lock(latest).take(readings, Instant::now().into_std());
         }
         for fault in &readings.faults {
-            self.fault(fault);
+            self.fault(fault, 1);
         }
     }
 
-    /// Counts a reading that failed, and tells of it if that was not done lately.
-    fn fault(&mut self, words: &str) {
-        self.shared.counters.metric_errors.add(1);
-        self.aggregate.add(telemetry::now_ms(), &name::AGENT_METRIC_ERRORS, None, 1.0);
+    /// Counts readings that failed, and tells of them if that was not done lately.
+    fn fault(&mut self, words: &str, times: u64) {
+        self.shared.counters.metric_errors.add(times);
+        let mut readings = Readings::default();
+        readings.put(&name::AGENT_METRIC_ERRORS, None, as_f64(times));
+        self.took(&readings);
         let now = Instant::now();
         if self.told.get(words).is_some_and(|told| *told + REMINDER > now) {
             return;
@@ -255,8 +263,7 @@ impl Metrics {
             tally.take_faults()
         };
         for (words, times) in faults {
-            self.shared.counters.metric_errors.add(times.saturating_sub(1));
-            self.fault(&words);
+            self.fault(&words, times);
         }
         let closed = self.aggregate.close(now_ms, all);
         self.show(&closed);
@@ -266,9 +273,6 @@ impl Metrics {
         };
         let datapoints: Vec<Datapoint> = closed.into_iter().filter(|point| wanted(point.metric)).collect();
         let head = self.head();
-        if head.series.is_empty() {
-            return Ok(());
-        }
         for packed in pack(&head, datapoints) {
             let batch = Finished {
                 destination: Destination { group: head.namespace.clone(), stream: OWNER.to_owned() },
@@ -289,16 +293,19 @@ impl Metrics {
             .await
             .context("writing datapoints to the spool panicked")?;
         if appended.dropped > 0 {
-            self.fault(&format!("{} old datapoints were given up: the spool is full", appended.dropped));
+            self.shared.datapoints.dropped_spool_full.add(appended.dropped);
+            self.fault("the oldest datapoints were given up: their spool is full (spool.max_bytes)", 1);
         }
         if let Some((error, unwritten)) = appended.unwritten {
             let (header, body) = *unwritten;
             if self.shared.spool.unwritten() < MOST_UNWRITTEN {
                 self.shared.spool.keep(&header, body);
             } else {
-                self.fault(&format!(
-                    "{datums} datapoints were given up: they cannot be written to the spool ({error})"
-                ));
+                self.shared.datapoints.dropped_spool_full.add(datums);
+                self.fault(
+                    &format!("datapoints were given up: they cannot be written to the spool ({error})"),
+                    1,
+                );
             }
         }
         Ok(())
@@ -319,6 +326,9 @@ impl Metrics {
             && !local
         {
             wanted.push(shared);
+        }
+        if wanted.is_empty() {
+            wanted.push(&instance); // until the group is known, or where there is none
         }
         Head::new(namespace.clone(), &wanted, if *flush < Duration::from_mins(1) { 1 } else { 60 })
     }
@@ -347,46 +357,6 @@ impl Metrics {
 /// How long after a period's end this host sends it. `random` is in 0..1, and the host's own.
 pub fn spread(flush: Duration, random: f64) -> Duration {
     GRACE + SPREAD.min(flush / 6).mul_f64(random)
-}
-
-/// Finds out the group of this host, however long that takes; once.
-pub async fn find_group(
-    ask: impl AsyncFn() -> Result<Option<String>, String>,
-    again: Duration,
-    found: watch::Sender<Option<String>>,
-    stop: CancellationToken,
-) -> anyhow::Result<()> {
-    let mut said = false;
-    let asking = async {
-        loop {
-            match ask().await {
-                Ok(None) => {
-                    info!("this host is in no Auto Scaling group: its metrics have no series of a group");
-                    break;
-                }
-                Ok(Some(group)) => {
-                    info!("this host is in the Auto Scaling group {group}");
-                    found.send_replace(Some(group));
-                    break;
-                }
-                Err(reason) if !said => {
-                    said = true;
-                    error!(
-                        "cannot find out this host's Auto Scaling group: {reason}; its metrics have no series of the \
-                         group until then; set host.auto_scaling_group"
-                    );
-                }
-                Err(_) => {}
-            }
-            sleep(again).await;
-        }
-        pending::<()>().await;
-    };
-    tokio::select! {
-        () = stop.cancelled() => {}
-        () = asking => {}
-    }
-    Ok(())
 }
 
 pub(super) fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {

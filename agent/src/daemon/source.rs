@@ -170,11 +170,11 @@ impl Source {
         Some(flow.place())
     }
 
-    /// Sends its lines elsewhere from now on, if that is elsewhere.
-    pub(super) fn redirect(&mut self, to: Destination) {
-        if let Some(flow) = &mut self.flow
-            && *flow.destination() != to
-        {
+    /// Sends its lines elsewhere from now on, if that is elsewhere, and has them counted or not.
+    pub(super) fn redirect(&mut self, to: Destination, measured: bool) {
+        let Some(flow) = &mut self.flow else { return };
+        flow.observe(measured);
+        if *flow.destination() != to {
             flow.redirect(to);
         }
     }

@@ -31,23 +31,39 @@ pub struct Settings {
 pub struct Finisher {
     settings: Settings,
     structured: String,
+    /// The next message is counted.
+    observed: bool,
 }
 
 impl Finisher {
     /// A finisher with these settings.
     pub fn new(settings: Settings) -> Self {
-        Self { settings, structured: String::new() }
+        Self { settings, structured: String::new(), observed: true }
+    }
+
+    /// Whether the next messages are counted by the observer.
+    pub fn observe(&mut self, observed: bool) {
+        self.observed = observed;
+    }
+
+    /// Whether what was counted is to be taken before more is.
+    pub fn is_full(&self) -> bool {
+        self.observer().is_some_and(Observer::is_full)
+    }
+
+    fn observer(&self) -> Option<&Observer> {
+        self.settings.observer.as_ref().filter(|_| self.observed)
     }
 
     /// Emits the messages of one event: one, but for an access line glued to another line, or a
     /// message that is too long. Gives the number of messages that were dropped as configured.
     pub fn finish(&mut self, event: &Event<'_>, emit: &mut impl FnMut(&str)) -> u64 {
-        let Settings { structure, observer, .. } = &self.settings;
+        let structure = self.settings.structure;
         if event.part.is_none()
-            && (*structure || observer.is_some())
+            && (structure || self.observer().is_some())
             && let Some((before, access)) = glued(event.text).and_then(|at| event.text.split_at_checked(at))
         {
-            if *structure {
+            if structure {
                 return self.message(before, event, emit) + self.message(access, event, emit);
             }
             self.shape(before, event);
@@ -70,11 +86,10 @@ impl Finisher {
     /// Structures a message, if anybody wants that, and counts what it says. Whether there is a structured
     /// one now.
     fn shape(&mut self, text: &str, event: &Event<'_>) -> bool {
-        let Settings { structure: wanted, observer, .. } = &self.settings;
-        let shaped = (*wanted || observer.is_some())
+        let shaped = (self.settings.structure || self.observer().is_some())
             && event.part.is_none()
             && structure(text, event.time_ns, &mut self.structured);
-        if let Some(observer) = observer
+        if let Some(observer) = self.observer()
             && is_first(event)
         {
             let facts = observer.facts(if shaped { &self.structured } else { text });
@@ -89,7 +104,7 @@ impl Finisher {
         if text.is_empty() {
             return 0;
         }
-        if let Some(observer) = &self.settings.observer
+        if let Some(observer) = self.observer()
             && is_first(event)
         {
             observer.shipped(event.time_ns, text);

@@ -47,6 +47,8 @@ struct Out {
     end: Cursor,
     closed: Vec<Closed>,
     counts: Counts,
+    /// What its lines say is counted in metrics.
+    observed: bool,
 }
 
 impl Flow {
@@ -58,6 +60,7 @@ impl Flow {
             end: cursor,
             closed: Vec::new(),
             counts: Counts::default(),
+            observed: true,
         };
         Self { joiner: Joiner::default(), assembler: Assembler::new(multiline), out }
     }
@@ -135,6 +138,11 @@ impl Flow {
         self.out.batch = Batch::new(destination);
     }
 
+    /// Whether what its lines say is counted in metrics, from now on.
+    pub fn observe(&mut self, observed: bool) {
+        self.out.observed = observed;
+    }
+
     /// Where its events go.
     pub fn destination(&self) -> &Destination {
         self.out.batch.destination()
@@ -189,6 +197,7 @@ impl Out {
     fn event(&mut self, event: &Event<'_>, mut place: Cursor, finisher: &mut Finisher, now: Instant) {
         let time_ms = event.time_ns.div_euclid(1_000_000);
         *place.get_mut(event.pipe) = Some(event.start);
+        finisher.observe(self.observed);
         let dropped = finisher.finish(event, &mut |message| {
             if !self.batch.fits(time_ms, message.len()) {
                 self.close(place);

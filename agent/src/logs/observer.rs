@@ -48,6 +48,11 @@ impl Observer {
         }
     }
 
+    /// Whether what was counted is to be taken before more is.
+    pub(super) fn is_full(&self) -> bool {
+        self.tally().is_full()
+    }
+
     fn tally(&self) -> std::sync::MutexGuard<'_, Tally> {
         self.tally.lock().unwrap_or_else(PoisonError::into_inner)
     }

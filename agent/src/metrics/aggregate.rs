@@ -9,9 +9,6 @@ use std::time::Duration;
 use super::distribution::Distribution;
 use super::{Kind, Metric, Readings};
 
-/// Open periods, at most: more of them are a backlog of lines, and are to be sent on.
-const MOST_PERIODS: usize = 32;
-
 /// All periods that are still open.
 #[derive(Debug)]
 pub struct Aggregate {
@@ -119,11 +116,6 @@ impl Aggregate {
         let series = Series { name: metric.name, of: of.map(str::to_owned) };
         let new = || Summary { metric, values: Values::new(metric.kind) };
         &mut self.periods.entry(period).or_default().entry(series).or_insert_with(new).values
-    }
-
-    /// Whether more periods are open than should be.
-    pub fn is_full(&self) -> bool {
-        self.periods.len() > MOST_PERIODS
     }
 
     /// When the period that `time_ms` is in ends.

@@ -192,6 +192,15 @@ pub fn join(bodies: &mut Vec<u8>, at: usize) -> bool {
     joinable
 }
 
+/// Two batches with one half of the datapoints each, and how many datums each will be; `None` if there is but
+/// one datapoint, or the body is no batch.
+pub fn halve(body: &[u8]) -> Option<[(Vec<u8>, usize); 2]> {
+    let Batch { head, mut data } = serde_json::from_slice(body).ok()?;
+    let second = data.split_off(data.len() / 2);
+    let part = |data: Vec<Datum>| finish(&head, data).map(|packed| (packed.body, packed.datums));
+    Some([part(data)?, part(second)?])
+}
+
 fn finish(head: &Head, data: Vec<Datum>) -> Option<Packed> {
     let (first_ms, last_ms) = (data.first()?.time, data.last()?.time);
     let datums = data.len() * head.series.len();
@@ -260,6 +269,21 @@ mod tests {
             assert!(!join(&mut both, first.len()));
             assert_eq!(both, [first.clone(), second].concat());
         }
+    }
+
+    #[test]
+    fn a_batch_is_halved_until_one_datapoint_is_left() {
+        let mut aggregate = Aggregate::new(60_000);
+        for container in ["a", "b", "c"] {
+            aggregate.add(0, &CONTAINER_UP, Some(container), 1.0);
+        }
+        let packed = pack(&head(), aggregate.close(0, true)).remove(0);
+        let [(first, one), (second, two)] = halve(&packed.body).unwrap();
+        assert_eq!((one, two), (2, 4));
+        assert!(halve(&first).is_none());
+        let [(_, one), (_, other)] = halve(&second).unwrap();
+        assert_eq!((one, other), (2, 2));
+        assert!(halve(b"{}").is_none());
     }
 
     #[test]

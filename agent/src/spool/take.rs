@@ -287,6 +287,25 @@ impl Content {
     }
 }
 
+impl Spool {
+    /// Two halves of what was refused, the first one first; `None` if it cannot be halved.
+    pub fn halve(&self, outgoing: &Outgoing) -> Option<[Outgoing; 2]> {
+        let part = |(body, events)| Outgoing {
+            destination: outgoing.destination.clone(),
+            body: Bytes::from(body),
+            events,
+        };
+        match self.content {
+            Content::Lines => {
+                let [first, second] = batch::halve(&outgoing.body, &outgoing.destination)?;
+                let middle = outgoing.events / 2;
+                Some([(first, middle), (second, outgoing.events - middle)].map(part))
+            }
+            Content::Datapoints => Some(metrics::batch::halve(&outgoing.body)?.map(part)),
+        }
+    }
+}
+
 /// Whether a batch may leave in the same call: the service wants events in order of time, within a day.
 fn follows(headers: &[Header], next: &Header) -> bool {
     let (Some(first), Some(last)) = (headers.first(), headers.last()) else { return true };

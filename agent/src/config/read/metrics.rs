@@ -182,5 +182,19 @@ pub(in crate::config) fn patterns(written: Written<'_>) -> Result<Vec<Pattern>, 
         Pattern::new(&metric, regex, field.as_deref(), unit, dimension.as_deref())
             .map_err(|reason| item.wrong(format!("holds the pattern {metric:?}: {reason}")))
     })?;
+    // One name in two units, or with two dimensions, would be one metric of neither.
+    for (nth, pattern) in patterns.iter().enumerate() {
+        let metric = pattern.metric();
+        let earlier = patterns.iter().take(nth).map(Pattern::metric);
+        if earlier.into_iter().any(|other| other.name == metric.name && other != metric) {
+            return Err(written.wrong_because(
+                format!(
+                    "holds two patterns of the name {:?} with another unit, dimension or kind of value",
+                    metric.name
+                ),
+                "give one of them another name, or make them alike",
+            ));
+        }
+    }
     Ok(patterns)
 }

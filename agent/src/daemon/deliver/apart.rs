@@ -6,7 +6,6 @@ use log::{error, warn};
 use tokio::time::sleep;
 
 use super::Delivery;
-use crate::logs::batch::halve;
 use crate::logs::{Outgoing, Receipt, Refusal, Sink};
 use crate::retry;
 use crate::spool::Taken;
@@ -22,7 +21,9 @@ impl<S: Sink> Delivery<S> {
         let mut total = Receipt::default();
         let mut refused: Vec<(Bytes, String)> = Vec::new();
         let mut taken_any = false;
-        let Some(halves) = parts(&taken.outgoing) else { return Err(Refusal::Refused(reason.to_owned())) };
+        let Some(halves) = self.parts(&taken.outgoing) else {
+            return Err(Refusal::Refused(reason.to_owned()));
+        };
         self.spool.part(taken);
         let mut waiting = Vec::from(halves);
         while let Some(part) = waiting.pop() {
@@ -32,7 +33,7 @@ impl<S: Sink> Delivery<S> {
                     total.too_old += receipt.too_old;
                     total.too_new += receipt.too_new;
                 }
-                Err(Refusal::Refused(reason)) => match parts(&part) {
+                Err(Refusal::Refused(reason)) => match self.parts(&part) {
                     Some(halves) => waiting.extend(halves),
                     None => refused.push((part.body, reason)),
                 },
@@ -62,6 +63,11 @@ impl<S: Sink> Delivery<S> {
         Ok(total)
     }
 
+    /// Both halves, the second first: the last of a stack comes next.
+    fn parts(&self, outgoing: &Outgoing) -> Option<[Outgoing; 2]> {
+        self.spool.halve(outgoing).map(|[first, second]| [second, first])
+    }
+
     /// In the midst of a batch that is handed over in parts, a failure would repeat those before.
     async fn put_patiently(&self, part: &Outgoing) -> Result<Receipt, Refusal> {
         let mut attempt = 1;
@@ -76,16 +82,4 @@ impl<S: Sink> Delivery<S> {
             }
         }
     }
-}
-
-/// Both halves, the second first: the last of a stack comes next.
-fn parts(outgoing: &Outgoing) -> Option<[Outgoing; 2]> {
-    let [first, second] = halve(&outgoing.body, &outgoing.destination)?;
-    let part = |body: Vec<u8>, events| Outgoing {
-        destination: outgoing.destination.clone(),
-        body: Bytes::from(body),
-        events,
-    };
-    let middle = outgoing.events / 2;
-    Some([part(second, outgoing.events - middle), part(first, middle)])
 }

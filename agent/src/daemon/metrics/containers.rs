@@ -4,6 +4,7 @@
 //! itself is only asked when a container was started.
 
 use std::collections::{BTreeSet, HashMap};
+use std::time::Duration;
 
 use tokio::task::{JoinError, JoinSet};
 use tokio::time::Instant;
@@ -20,6 +21,9 @@ use crate::telemetry::chain;
 /// Names of containers in one run: each makes metrics to pay for, and a job that is run again and again
 /// under names that Docker makes up would make them for ever.
 const MOST_NAMES: usize = 100;
+
+/// When Docker is asked again that gave no answer, or the kernel that could not be read.
+const AGAIN: Duration = Duration::from_secs(30);
 
 /// What came of asking Docker for a container.
 pub(super) type Looked = Result<Look, JoinError>;
@@ -52,11 +56,23 @@ struct Watched {
     look: u64,
     /// How it ended since that look, which may say that it runs.
     ended: Option<i64>,
+    /// Whom to ask, and when to ask again if that did not go well.
+    engine: Option<Engine>,
+    again: Option<Instant>,
 }
 
 impl Watched {
     fn new(container: Container) -> Self {
-        Self { container, state: None, group: None, restarts: 0, look: 0, ended: None }
+        Self {
+            container,
+            state: None,
+            group: None,
+            restarts: 0,
+            look: 0,
+            ended: None,
+            engine: None,
+            again: None,
+        }
     }
 }
 
@@ -108,12 +124,30 @@ impl Containers {
         let id = container.id.clone();
         let watched = self.watched.entry(id.clone()).or_insert_with(|| Watched::new(container.clone()));
         watched.container = container;
-        (watched.look, watched.ended) = (watched.look + 1, None);
-        let look = watched.look;
+        watched.engine = Some(engine);
+        self.look(&id);
+    }
+
+    /// Asks Docker how a container is doing.
+    fn look(&mut self, id: &str) {
+        let Some(watched) = self.watched.get_mut(id) else { return };
+        let Some(engine) = watched.engine.clone() else { return };
+        (watched.look, watched.ended, watched.again) = (watched.look + 1, None, None);
+        let (id, look) = (id.to_owned(), watched.look);
         self.looks.spawn(async move {
             let state = engine.state(&id).await;
             (id, look, state)
         });
+    }
+
+    /// Asks again where that did not go well, and it is time.
+    fn look_again(&mut self) {
+        let now = Instant::now();
+        let due = |watched: &Watched| watched.again.is_some_and(|again| again <= now);
+        let ids = self.watched.iter().filter(|(_, watched)| due(watched)).map(|(id, _)| id.clone());
+        for id in ids.collect::<Vec<_>>() {
+            self.look(&id);
+        }
     }
 
     /// What Docker said of a container that was started; `None` if nobody was asked.
@@ -125,7 +159,12 @@ impl Containers {
     pub(super) fn settle(&mut self, looked: Looked, readings: &mut Readings) {
         let (id, look, state) = match looked {
             Ok((id, look, Ok(state))) => (id, look, state),
-            Ok((_, _, Err(error))) => return readings.fault(chain(&error)),
+            Ok((id, look, Err(error))) => {
+                if let Some(watched) = self.watched.get_mut(&id).filter(|watched| watched.look == look) {
+                    watched.again = Some(Instant::now() + AGAIN);
+                }
+                return readings.fault(chain(&error));
+            }
             Err(_) => return readings.fault("a look at a container panicked"),
         };
         let Some(mut state) = state else {
@@ -159,6 +198,7 @@ impl Containers {
             Ok(group) => watched.group = Some(group),
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => {} // it ended; Docker tells
             Err(error) => {
+                watched.again = Some(Instant::now() + AGAIN);
                 readings.fault(format!(
                     "cannot find the cgroup of container {}: {error}",
                     watched.container.name
@@ -169,6 +209,7 @@ impl Containers {
 
     /// Looks at all of them once.
     pub(super) fn sample(&mut self, readings: &mut Readings) {
+        self.look_again();
         let now = Instant::now().into_std();
         for watched in self.watched.values_mut() {
             let Some(state) = &watched.state else { continue };
@@ -194,7 +235,11 @@ impl Containers {
             if let (Some(group), Some(reader)) = (&mut watched.group, &mut self.reader)
                 && group.sample(&container.name, now, reader, readings) == Presence::Gone
             {
+                // Docker may be gone itself, and with it whoever would tell. How it ended nobody knows.
                 watched.group = None;
+                if let Some(state) = &mut watched.state {
+                    (state.pid, state.exit_code) = (None, -1);
+                }
             }
         }
     }
