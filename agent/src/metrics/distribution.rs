@@ -155,7 +155,6 @@ impl Bucket {
     }
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "19 bits are left")]
 fn index(value: f64) -> u32 {
     (value.max(LEAST).to_bits() >> WITHIN) as u32
 }
