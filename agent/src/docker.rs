@@ -89,8 +89,8 @@ pub struct State {
     pub started_at: String,
     /// How often Docker started it again by itself; not counting a start that is still to come.
     pub restarts: u64,
-    /// It has no network of its own: the host's, or another container's.
-    pub shares_network: bool,
+    /// It has a network of its own: neither the host's nor another container's, nor none.
+    pub has_network: bool,
     /// Docker starts it again when it ends.
     pub is_kept_up: bool,
     /// How its first process ended last.
@@ -215,7 +215,7 @@ impl Engine {
             started_at: state.started_at.unwrap_or_default(),
             // Docker counts when it decides to, and waits before it does.
             restarts: restarts.saturating_sub(u64::from(state.restarting == Some(true))),
-            shares_network: mode == "host" || mode.starts_with("container:"),
+            has_network: !matches!(mode.as_str(), "host" | "none") && !mode.starts_with("container:"),
             is_kept_up: policy.is_some_and(|policy| {
                 !matches!(policy, RestartPolicyNameEnum::EMPTY | RestartPolicyNameEnum::NO)
             }),

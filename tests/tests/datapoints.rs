@@ -139,8 +139,8 @@ fn a_batch_that_is_refused_for_good_is_set_aside_and_the_next_goes_on() {
     let shipped: u64 = status.split(' ').next().unwrap().parse().unwrap();
     assert!(dropped > 10 && shipped == endpoint.totals().datums, "{stopped}");
     let times = endpoint.of_host("agent_up").times();
-    let missing = (times[times.len() - 1] - times[0]) / 1_000 + 1 - times.len() as i64;
-    assert!(missing >= 1, "what was set aside was sent after all: {times:?}");
+    let has_gap = times.windows(2).any(|pair| pair[1] - pair[0] > 1_000);
+    assert!(has_gap, "what was set aside was sent after all: {times:?}");
     assert_once_a_period(&endpoint.metrics());
     endpoint.assert_no_breach();
 }

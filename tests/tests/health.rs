@@ -140,7 +140,8 @@ fn a_backend_that_is_not_well_is_known_to_be_so_and_the_tick_goes_on() {
     }
     let time = endpoint.of_host("health_time");
     assert!(time.min() > 0.0 && time.max() < 1.5, "{} to {}", time.min(), time.max());
-    assert_eq!(endpoint.of_group("health_up").sum(), up.sum());
+    let of_group = endpoint.of_group("health_up");
+    assert_eq!((of_group.sum(), of_group.sample_count()), (up.sum(), up.sample_count()));
     let series = endpoint.metric_series();
     assert!(
         !series.keys().any(|series| series.contains("cache")),
@@ -148,7 +149,7 @@ fn a_backend_that_is_not_well_is_known_to_be_so_and_the_tick_goes_on() {
     );
     // Each look is one request, which may have been under way at the stop.
     let looks =
-        code.datums().iter().filter(|datum| datum.max() == 302.0).map(Datum::sample_count).sum::<f64>();
+        code.datums().iter().filter(|datum| datum.max() > 301.0).map(Datum::sample_count).sum::<f64>();
     let redirects = f64::from(backend.redirects.load(Ordering::Relaxed));
     assert!(redirects <= looks + 2.0, "{redirects} requests for {looks} looks");
     for name in ["agent_up", "mem_used_percent"] {

@@ -28,6 +28,8 @@ const PRICE: f64 = 0.30;
 struct Things {
     /// The values of each dimension: mount points, containers, dependencies.
     of: BTreeMap<&'static str, Vec<String>>,
+    /// Containers with a network of their own.
+    networks: usize,
     has_swap: bool,
     has_inodes: bool,
     has_health: bool,
@@ -55,8 +57,9 @@ pub(super) async fn findings(config: &Config, in_group: bool) -> Vec<Finding> {
     }));
     let mut things = things(config, &readings);
     let asked = tokio::time::timeout(DOCKER, containers(config)).await;
-    if let Ok(Ok(names)) = asked {
+    if let Ok(Ok((names, networks))) = asked {
         things.of.insert(name::CONTAINER, names);
+        things.networks = networks;
     }
     found.extend(count(config, &things, in_group));
     found
@@ -92,23 +95,31 @@ fn things(config: &Config, readings: &Readings) -> Things {
             (name::PATH, of(&name::DISK_USED_PERCENT)),
             (name::DEPENDENCY, of(&name::HEALTH_DEPENDENCY_UP)),
         ]),
+        networks: 0,
         has_swap: has(&name::SWAP_USED_PERCENT),
         has_inodes: has(&name::DISK_INODES_USED_PERCENT),
         has_health: config.health.url.is_some(),
     }
 }
 
-async fn containers(config: &Config) -> Result<Vec<String>, DockerError> {
+/// The names of those that are measured, and how many of them have a network of their own.
+async fn containers(config: &Config) -> Result<(Vec<String>, usize), DockerError> {
     let engine = Engine::connect(&config.docker.socket).await?;
-    let mut names = Vec::new();
+    let (mut names, mut networks) = (Vec::new(), 0);
     for id in engine.list().await? {
         let container = engine.inspect(&id).await?.container;
-        if is_wanted(&container, &config.metrics.include, &config.metrics.exclude, METRICS_OPT_OUT_LABEL) {
+        if !is_wanted(&container, &config.metrics.include, &config.metrics.exclude, METRICS_OPT_OUT_LABEL) {
+            continue;
+        }
+        if let Some(state) = engine.state(&id).await?
+            && !state.is_done()
+        {
             names.push(container.name);
+            networks += usize::from(state.has_network);
         }
     }
     names.sort();
-    Ok(names)
+    Ok((names, networks))
 }
 
 /// How many metrics these things make, and which.
@@ -171,6 +182,11 @@ impl Things {
 
     /// Of how many things it is.
     fn times(&self, metric: &Metric) -> usize {
+        if metric.name == name::CONTAINER_NET_BYTES_SENT.name
+            || metric.name == name::CONTAINER_NET_BYTES_RECV.name
+        {
+            return self.networks;
+        }
         metric.dimension.map_or(1, |dimension| self.of.get(dimension).map_or(0, Vec::len))
     }
 }
@@ -184,6 +200,7 @@ mod tests {
             [(name::PATH, &["/"][..]), (name::CONTAINER, &["api", "proxy"]), (name::DEPENDENCY, &["db"])];
         Things {
             of: of.map(|(name, of)| (name, of.iter().map(|&of| of.to_owned()).collect())).into(),
+            networks: 1,
             has_swap: false,
             has_inodes: true,
             has_health: true,
@@ -194,9 +211,10 @@ mod tests {
     fn what_is_counted_is_what_is_sent() {
         let config = Config::defaults().unwrap();
         let found = count(&config, &things(), true);
-        // 5 of the host, 2 of its disk, 6 of each container, 3 of health, 6 of lines, 5 of the agent.
+        // Of the host, health, lines and the agent; 2 of its disk, 4 of each container, 2 of the one with a network,
+        // 1 of what the health check depends on.
         let once = ALL.iter().filter(|m| m.by_default && m.dimension.is_none()).count() - 1;
-        let metrics = once + 2 + 6 * 2 + 1;
+        let metrics = once + 2 + 4 * 2 + 2 + 1;
         assert!(found[0].detail.starts_with(&format!("{metrics} custom metrics")), "{}", found[0].detail);
         assert!(
             found[0].detail.contains(&format!("(${:.2} a month", dollars(metrics))),

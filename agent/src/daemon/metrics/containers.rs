@@ -187,8 +187,8 @@ impl Containers {
             return; // the same process as before
         }
         watched.group = None;
-        let shares_network = watched.state.as_ref().is_some_and(|state| state.shares_network);
-        let network = if shares_network { Network::Shared } else { Network::Own };
+        let has_network = watched.state.as_ref().is_some_and(|state| state.has_network);
+        let network = if has_network { Network::Own } else { Network::Shared };
         let Some(pid) = pid else { return };
         let reader = match &mut self.reader {
             Some(reader) => Ok(reader),
