@@ -41,7 +41,7 @@ const CONTAINERS: [(&str, Duration); 2] =
 
 /// Calls a second of a whole account in eu-west-1, by default. Source:
 /// <https://docs.aws.amazon.com/general/latest/gr/cwl_region.html>.
-/// PutMetricData: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
+/// `PutMetricData`: <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/cloudwatch_limits.html>.
 const QUOTAS: [(&str, u64); 5] = [
     ("PutLogEvents", 5000),
     ("CreateLogStream", 50),
