@@ -8,7 +8,6 @@ use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
 use aws_smithy_types::DateTime;
 
-use super::patience;
 use super::refusal::{self, Service};
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
@@ -33,9 +32,9 @@ impl CloudWatch {
     /// A client of the region's service.
     pub fn new(config: &SdkConfig, clock: fn() -> i64) -> Self {
         Self {
-            client: Client::from_conf(
-                super::metrics_config(config).timeout_config(patience::short()).build(),
-            ),
+            // With the patience of `sdk_config`: what was given up may have arrived, and the service adds up
+            // what is sent twice. Nothing but later datapoints waits behind it.
+            client: Client::from_conf(super::metrics_config(config).build()),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             clock,
         }
