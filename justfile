@@ -20,6 +20,12 @@ bench-logs *ARGUMENTS:
     @# dockerd and its logs are root's.
     $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/bench-fast/starttech-agent}" target/bench-fast/bench-logs {{ ARGUMENTS }}
 
+# What measuring containers costs beside other ways, as a table: --seconds, --containers 1,10,50, --json.
+bench-metrics *ARGUMENTS:
+    cargo build --quiet --profile bench-fast --workspace --bins --locked
+    @# dockerd is root's.
+    $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/bench-fast/starttech-agent}" target/bench-fast/bench-metrics {{ ARGUMENTS }}
+
 # What each fault costs under load, as a table; fails if a promise breaks: --seconds 60 for the full one, --only, --rate, --jobs, --json …
 faults *ARGUMENTS:
     @# With the tests, so that the build is theirs.

@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use starttech_agent::aws::logs::LOOK_WITHIN;
+use starttech_agent::aws::metrics::LONGEST_WAIT;
 use starttech_agent::daemon::counters::Counters;
 use starttech_agent::daemon::{deliver, metrics};
 use starttech_agent::logs::batch::{Batch, Finished, Stored};
@@ -137,6 +138,8 @@ impl Sink for Far {
 struct FarMetrics(Arc<Account>);
 
 impl Sink for FarMetrics {
+    const LONGEST_WAIT: Duration = LONGEST_WAIT;
+
     async fn put(&self, batch: &Outgoing) -> Result<Receipt, Refusal> {
         self.0.call("PutMetricData", quota("PutMetricData")).await?;
         self.0.state.lock().unwrap().datapoints += batch.events as u64;

@@ -10,6 +10,7 @@ mod idle;
 pub mod lines;
 pub(crate) mod machine;
 mod meter;
+pub mod metrics;
 mod plan;
 mod reader;
 mod rival;

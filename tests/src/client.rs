@@ -215,6 +215,37 @@ impl Datapoint {
     }
 }
 
+/// A metric over several periods, as if they were one.
+#[derive(Debug, Clone, Copy)]
+pub struct Total {
+    /// How many samples there were.
+    pub count: f64,
+    /// All of them together.
+    pub sum: f64,
+    /// The smallest.
+    pub min: f64,
+    /// The largest.
+    pub max: f64,
+}
+
+impl Total {
+    /// Of points with `SampleCount`, `Sum`, `Minimum` and `Maximum`.
+    pub fn of(points: &[Datapoint]) -> Self {
+        let all = |name: &str| points.iter().map(|point| point.statistics[name]).collect::<Vec<_>>();
+        Self {
+            count: all("SampleCount").iter().sum(),
+            sum: all("Sum").iter().sum(),
+            min: all("Minimum").into_iter().fold(f64::INFINITY, f64::min),
+            max: all("Maximum").into_iter().fold(f64::NEG_INFINITY, f64::max),
+        }
+    }
+
+    /// The mean of all samples.
+    pub fn average(&self) -> f64 {
+        self.sum / self.count
+    }
+}
+
 /// Dimensions in the form of the API.
 fn members(dimensions: &[(&str, &str)]) -> Value {
     dimensions.iter().map(|(name, value)| json!({ "Name": name, "Value": value })).collect()

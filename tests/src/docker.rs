@@ -7,6 +7,7 @@
 mod collector;
 mod container;
 mod leftovers;
+mod stats;
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -18,6 +19,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub use collector::Collector;
 pub use container::{Container, Run};
+pub use stats::Stats;
 
 use crate::wait;
 

@@ -7,17 +7,20 @@
 //! - [`stream`]: what of one container has arrived there; [`series`]: what of one metric.
 //! - [`agent`]: the binary, its configuration, its log and its footprint.
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
+//! - [`host`] and [`backend`]: what the agent measures, told by others.
 //! - [`mod@bench`]: what shipping costs, beside what other ways cost.
 //! - [`mod@faults`]: what survives each fault under load, as a table.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
 
 pub mod agent;
+pub mod backend;
 pub mod bench;
 pub mod client;
 pub mod docker;
 pub mod emulator;
 pub mod endpoint;
 pub mod faults;
+pub mod host;
 pub mod http;
 pub mod port;
 pub mod process;

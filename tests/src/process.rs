@@ -8,7 +8,12 @@ pub fn cpu_seconds(pid: u32) -> Option<f64> {
     // The name in parentheses may hold anything; user and system time are 12 and 13 behind it.
     let (_, behind) = stat.rsplit_once(") ")?;
     let ticks: u32 = behind.split(' ').skip(11).take(2).filter_map(|tick| tick.parse::<u32>().ok()).sum();
-    Some(f64::from(ticks) / f64::from(u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)))
+    Some(f64::from(ticks) / f64::from(ticks_per_second()))
+}
+
+/// The kernel's unit of processor time in `/proc/PID/stat`.
+pub fn ticks_per_second() -> u32 {
+    u32::try_from(rustix::param::clock_ticks_per_second()).unwrap_or(100)
 }
 
 /// The memory a process holds, in KiB; none once it is gone.

@@ -1,13 +1,10 @@
 //! What the agent reads of real containers from the kernel, beside what Docker tells of them.
 
-use std::io::{Read, Write};
-use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
-use harness::docker::{Container, Dockerd, IDLE, Run};
+use harness::docker::{Container, Dockerd, IDLE, Run, Stats};
 use harness::wait;
-use serde_json::Value;
 use starttech_agent::cgroup::{Group, Network, Presence, Reader};
 use starttech_agent::metrics::Readings;
 
@@ -15,37 +12,6 @@ const LIMIT: Duration = Duration::from_mins(1);
 /// Long enough for quotas of a tenth of a second and ticks of a hundredth to be small beside it.
 const WINDOW: Duration = Duration::from_secs(5);
 const MIB: f64 = 1_048_576.0;
-
-/// The answer to `GET /containers/ID/stats`, one look.
-fn stats(docker: &Dockerd, id: &str) -> Value {
-    let socket = docker.socket_url();
-    let mut stream = UnixStream::connect(socket.trim_start_matches("unix://")).unwrap();
-    let request = format!("GET /containers/{id}/stats?stream=false&one-shot=true HTTP/1.0\r\n\r\n");
-    stream.write_all(request.as_bytes()).unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    let (_, body) = answer.split_once("\r\n\r\n").unwrap();
-    serde_json::from_str(body).unwrap_or_else(|error| panic!("{error}: {answer}"))
-}
-
-fn number(stats: &Value, path: &str) -> f64 {
-    stats.pointer(path).and_then(Value::as_f64).unwrap_or_else(|| panic!("no {path} in {stats}"))
-}
-
-/// As the docker client computes it from two looks.
-fn cpu_percent(before: &Value, after: &Value) -> f64 {
-    let added = |path: &str| number(after, path) - number(before, path);
-    let share = added("/cpu_stats/cpu_usage/total_usage") / added("/cpu_stats/system_cpu_usage");
-    share * number(after, "/cpu_stats/online_cpus") * 100.0
-}
-
-/// As the docker client computes it, in bytes.
-fn memory_used(stats: &Value) -> f64 {
-    let of = |key: &str| stats.pointer(&format!("/memory_stats/stats/{key}")).and_then(Value::as_f64);
-    let usage = number(stats, "/memory_stats/usage");
-    let cache = of("total_inactive_file").or_else(|| of("inactive_file")).unwrap_or_default();
-    if cache < usage { usage - cache } else { usage }
-}
 
 /// A container that is looked at in both ways.
 struct Watched<'d> {
@@ -68,8 +34,8 @@ impl<'d> Watched<'d> {
         readings
     }
 
-    fn stats(&self) -> Value {
-        stats(self.docker, self.container.id())
+    fn stats(&self) -> Stats {
+        self.docker.stats(self.container.id())
     }
 }
 
@@ -113,26 +79,26 @@ fn containers_use_what_docker_says() {
     for (index, name) in ["burner", "hog", "idle"].into_iter().enumerate() {
         let (ours, after) = (&ours[index], &after[index]);
         let of = |metric: &str| value(ours, metric).unwrap_or_else(|| panic!("{name}: no {metric}"));
-        let (cpu, theirs) = (of("container_cpu_percent"), cpu_percent(&before[index], after));
+        let (cpu, theirs) = (of("container_cpu_percent"), after.cpu_percent(&before[index]));
         eprintln!("{name}: CPU {cpu:.2} % and {theirs:.2} % by Docker");
         assert!((cpu - theirs).abs() <= 5.0, "{name}: {cpu} and {theirs}");
 
-        let (memory, theirs) = (of("container_mem_used_bytes"), memory_used(after));
-        let cache = number(after, "/memory_stats/usage") - theirs;
+        let (memory, theirs) = (of("container_mem_used_bytes"), after.memory_used());
+        let cache = after.number("/memory_stats/usage") - theirs;
         eprintln!("{name}: memory {memory} and {theirs} by Docker, beside {cache} of page cache");
         assert!((memory - theirs).abs() <= (2.0 * MIB).max(theirs * 0.05), "{name}: {memory} and {theirs}");
         let (share, theirs) = (
             of("container_mem_used_percent"),
-            memory_used(after) * 100.0 / number(after, "/memory_stats/limit"),
+            after.memory_used() * 100.0 / after.number("/memory_stats/limit"),
         );
         assert!((share - theirs).abs() <= 5.0, "{name}: {share} and {theirs}");
-        assert!((of("container_pids") - number(after, "/pids_stats/current")).abs() < 0.5, "{name}");
+        assert!((of("container_pids") - after.number("/pids_stats/current")).abs() < 0.5, "{name}");
     }
     let of = |index: usize, metric: &str| value(&ours[index], metric).unwrap();
     let burnt = of(0, "container_cpu_percent");
     assert!(burnt > 1.0 && burnt < 40.0, "a quota of 30 %, on a machine that others may use: {burnt}");
     assert!(of(2, "container_cpu_percent") < 5.0, "the idle one");
-    let usage = number(&after[1], "/memory_stats/usage");
+    let usage = after[1].number("/memory_stats/usage");
     let held = of(1, "container_mem_used_bytes");
     assert!(held >= 16.0 * MIB && usage - held > 16.0 * MIB, "page cache is left out: {held} of {usage}");
     let percent = of(1, "container_mem_used_percent");
@@ -149,6 +115,7 @@ fn what_a_container_writes_and_its_end_are_seen() {
     let mut one = Watched::run(&docker, reader, "one", IDLE, &[&limit]);
     one.look(reader);
     let before = one.stats();
+<<<<<<< HEAD
     let written = |stats: &Value| -> f64 {
         let of = stats.pointer("/blkio_stats/io_service_bytes_recursive").and_then(Value::as_array);
         let writes = of.into_iter().flatten().filter(|entry| {
@@ -158,10 +125,13 @@ fn what_a_container_writes_and_its_end_are_seen() {
     };
     // Past the page cache: of what the kernel writes out later nobody may be the author.
     one.container.exec("busybox dd if=/dev/zero of=/tmp/file bs=1M count=8 oflag=direct conv=fsync");
+=======
+    one.container.exec("head -c 8388608 /dev/zero >/tmp/file; busybox sync /tmp/file");
+>>>>>>> minute
     let readings = one.look(reader);
     let after = one.stats();
     let (ours, theirs) =
-        (value(&readings, "container_blkio_write_bytes").unwrap(), written(&after) - written(&before));
+        (value(&readings, "container_blkio_write_bytes").unwrap(), after.written() - before.written());
     eprintln!("written {ours} and {theirs} by Docker");
     assert!(ours >= 8.0 * MIB && (ours - theirs).abs() <= MIB, "{ours} and {theirs}");
 

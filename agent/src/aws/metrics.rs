@@ -3,12 +3,13 @@
 //! A batch goes out as one call, each datapoint once for each of its series. It decides nothing about
 //! what is measured or when.
 
+use std::time::Duration;
+
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatch::Client;
 use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticSet};
 use aws_smithy_types::DateTime;
 
-use super::patience;
 use super::refusal::{self, Service};
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
@@ -20,6 +21,10 @@ const OLDEST_MS: i64 = (14 * 24 * 60 - 5) * 60_000;
 
 /// The same for those too far in the future, by two hours less what clocks may differ by.
 const NEWEST_MS: i64 = (2 * 60 - 5) * 60_000;
+
+/// The account may call 500 times a second in all: a fleet of a thousand that waits for the end of an outage
+/// must stay below that, and no datapoint is so urgent.
+pub const LONGEST_WAIT: Duration = Duration::from_secs(15);
 
 const SERVICE: Service = Service { name: "CloudWatch", actions: "cloudwatch", endpoint: "monitoring" };
 
@@ -36,9 +41,9 @@ impl CloudWatch {
     /// A client of the region's service.
     pub fn new(config: &SdkConfig, clock: fn() -> i64) -> Self {
         Self {
-            client: Client::from_conf(
-                super::metrics_config(config).timeout_config(patience::short()).build(),
-            ),
+            // With the patience of `sdk_config`: what was given up may have arrived, and the service adds up
+            // what is sent twice. Nothing but later datapoints waits behind it.
+            client: Client::from_conf(super::metrics_config(config).build()),
             region: config.region().map(ToString::to_string).unwrap_or_default(),
             clock,
         }
@@ -48,6 +53,7 @@ impl CloudWatch {
 impl Sink for CloudWatch {
     const SERVICE: &'static str = "CloudWatch";
     const CONTENT: &'static str = "datapoints";
+    const LONGEST_WAIT: Duration = LONGEST_WAIT;
 
     async fn put(&self, outgoing: &Outgoing) -> Result<Receipt, Refusal> {
         let Batch { head, mut data } = serde_json::from_slice(&outgoing.body)

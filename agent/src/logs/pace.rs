@@ -24,9 +24,17 @@ pub enum Pending {
 }
 
 /// How all streams are doing.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Pace {
     troubles: HashMap<(Destination, Pending), Trouble>,
+    /// The longest wait after a failure that passes.
+    cap: Duration,
+}
+
+impl Default for Pace {
+    fn default() -> Self {
+        Self::new(retry::CAP)
+    }
 }
 
 #[derive(Debug, Default)]
@@ -39,6 +47,11 @@ struct Trouble {
 }
 
 impl Pace {
+    /// With waits of `cap` at most after failures that pass by themselves.
+    pub fn new(cap: Duration) -> Self {
+        Self { troubles: HashMap::new(), cap }
+    }
+
     /// Whether a call may be made now.
     pub fn may(&self, to: &Destination, pending: Pending, now: Instant) -> bool {
         // Looked up for every stream at every turn, and nearly always empty.
@@ -83,7 +96,7 @@ impl Pace {
             Refusal::Retry { after, lasting, unreachable, .. } => (*after, *lasting, *unreachable),
             Refusal::Missing | Refusal::Refused(_) => (None, true, false),
         };
-        let cap = if lasting { retry::LASTING_CAP } else { retry::CAP };
+        let cap = if lasting { retry::LASTING_CAP } else { self.cap };
         let next = began + retry::wait(trouble.attempts, cap, random);
         let after = after.unwrap_or_default().min(retry::LASTING_CAP);
         trouble.until = Some(next.max(now + after));

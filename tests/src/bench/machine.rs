@@ -61,7 +61,8 @@ fn docker() -> String {
     said.split([' ', ',']).nth(2).unwrap_or("unknown").to_owned()
 }
 
-fn version() -> String {
+/// The agent's.
+pub(super) fn version() -> String {
     said(Command::new(agent::binary()).arg("--version"))
 }
 

@@ -1,8 +1,7 @@
 //! What to do when the service refuses a batch for good: one bad event must not take the others with
 //! it, so halves are tried, and halves of those, until the bad ones stand alone.
 
-use bytes::Bytes;
-use log::{error, warn};
+use log::{error, info, warn};
 use tokio::time::sleep;
 
 use super::Delivery;
@@ -19,7 +18,7 @@ impl<S: Sink> Delivery<S> {
     /// Hands over all events but those that are refused alone, which are set aside.
     pub(super) async fn put_apart(&self, taken: &Taken, reason: &str) -> Result<Receipt, Refusal> {
         let mut total = Receipt::default();
-        let mut refused: Vec<(Bytes, String)> = Vec::new();
+        let mut refused: Vec<(Outgoing, String)> = Vec::new();
         let mut taken_any = false;
         let Some(halves) = self.parts(&taken.outgoing) else {
             return Err(Refusal::Refused(reason.to_owned()));
@@ -35,7 +34,7 @@ impl<S: Sink> Delivery<S> {
                 }
                 Err(Refusal::Refused(reason)) => match self.parts(&part) {
                     Some(halves) => waiting.extend(halves),
-                    None => refused.push((part.body, reason)),
+                    None => refused.push((part, reason)),
                 },
                 // All of it is sent again, and is in no doubt: a half that was taken proves nothing.
                 Err(Refusal::Retry { reason, after, lasting, unreachable, .. }) => {
@@ -47,18 +46,28 @@ impl<S: Sink> Delivery<S> {
                 return Err(Refusal::Refused(reason.to_owned()));
             }
         }
-        total.set_aside = refused.len();
+        total.set_aside = refused.iter().map(|(part, _)| part.events).sum();
+        if refused.is_empty() {
+            info!(
+                "{} refused {} {} for {} together, and took them in parts: {reason}",
+                S::SERVICE,
+                taken.outgoing.events,
+                S::CONTENT,
+                taken.outgoing.destination.stream
+            );
+            return Ok(total);
+        }
         warn!(
             "{} refuses {} of {} {} for {} for good; the others were taken",
             S::SERVICE,
-            refused.len(),
+            total.set_aside,
             taken.outgoing.events,
             S::CONTENT,
             taken.outgoing.destination.stream
         );
-        for (body, reason) in refused {
-            let (path, reason) = self.spool.set_event_aside(taken, &body, &reason);
-            error!("set aside an event in {}: {reason}", path.display());
+        for (part, reason) in refused {
+            let (path, reason) = self.spool.set_event_aside(taken, &part.body, &reason);
+            error!("set aside {} {} in {}: {reason}", part.events, S::CONTENT, path.display());
         }
         Ok(total)
     }
