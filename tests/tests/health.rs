@@ -102,7 +102,7 @@ fn a_backend_that_is_not_well_is_known_to_be_so_and_the_tick_goes_on() {
     let (endpoint, backend) = (Endpoint::start(), Backend::start());
     let options = Options::measuring(&endpoint)
         .with_variable("STARTTECH_HEALTH_URL", &format!("http://{}/health", backend.address))
-        .with_variable("STARTTECH_HEALTH_TIMEOUT", "1500ms")
+        .with_variable("STARTTECH_HEALTH_TIMEOUT", "700ms")
         .with_more_config("[metrics]\non = [\"health_status_code\"]\n");
     let mut agent = Agent::start(options);
     let (up, code) = (endpoint.of_host("health_up"), endpoint.of_host("health_status_code"));
@@ -124,9 +124,6 @@ fn a_backend_that_is_not_well_is_known_to_be_so_and_the_tick_goes_on() {
     // A period later all answers from before are told.
     let silent = backend.says(Says::Nothing) + 1_000;
     is(&up, &mut agent, silent, 0.0);
-    let told = up.times().into_iter().filter(|time| *time >= silent).count();
-    is(&up, &mut agent, silent + 2_000, 0.0);
-    assert!(told > 0);
 
     let circling = backend.says(Says::AskMeAgain);
     is(&code, &mut agent, circling, 302.0);
@@ -139,7 +136,7 @@ fn a_backend_that_is_not_well_is_known_to_be_so_and_the_tick_goes_on() {
         assert_eq!(while_silent.count(), 0, "nobody knows: {series:?}");
     }
     let time = endpoint.of_host("health_time");
-    assert!(time.min() > 0.0 && time.max() < 1.5, "{} to {}", time.min(), time.max());
+    assert!(time.min() > 0.0 && time.max() <= 0.7, "{} to {}", time.min(), time.max());
     let of_group = endpoint.of_group("health_up");
     assert_eq!((of_group.sum(), of_group.sample_count()), (up.sum(), up.sample_count()));
     let series = endpoint.metric_series();

@@ -60,7 +60,7 @@ fn deaths_and_restarts_are_told_of_those_that_are_measured() {
 
     api.rm();
     let removed = now_ms();
-    let alive = |datum: &Datum| datum.timestamp_ms >= removed + 4_000;
+    let alive = |datum: &Datum| datum.timestamp_ms >= removed + 2_000;
     endpoint.of_host("agent_up").await_any(&mut agent, "seconds later", alive);
     agent.stop(STOP);
 
@@ -87,7 +87,7 @@ fn deaths_and_restarts_are_told_of_those_that_are_measured() {
 /// Docker may tell that it runs when it does no more.
 #[test]
 fn what_dies_at_once_is_not_up() {
-    const CONTAINERS: usize = 12;
+    const CONTAINERS: usize = 5;
     let (endpoint, docker) = (Endpoint::start(), Dockerd::start());
     let mut agent = Agent::start(Options::measuring(&endpoint).with_docker(&docker));
     let names: Vec<String> = (0..CONTAINERS).map(|number| format!("brief-{number}")).collect();
@@ -95,7 +95,7 @@ fn what_dies_at_once_is_not_up() {
         docker.run_script(name, "exit 1");
     }
     let last = now_ms();
-    endpoint.of_host("agent_up").await_any(&mut agent, "later", |datum| datum.timestamp_ms >= last + 3_000);
+    endpoint.of_host("agent_up").await_any(&mut agent, "later", |datum| datum.timestamp_ms >= last + 2_000);
     agent.stop(STOP);
     for name in &names {
         let up = of(&endpoint, "container_up", name).datums();
