@@ -115,19 +115,8 @@ fn what_a_container_writes_and_its_end_are_seen() {
     let mut one = Watched::run(&docker, reader, "one", IDLE, &[&limit]);
     one.look(reader);
     let before = one.stats();
-<<<<<<< HEAD
-    let written = |stats: &Value| -> f64 {
-        let of = stats.pointer("/blkio_stats/io_service_bytes_recursive").and_then(Value::as_array);
-        let writes = of.into_iter().flatten().filter(|entry| {
-            entry["op"].as_str().is_some_and(|operation| operation.eq_ignore_ascii_case("write"))
-        });
-        writes.filter_map(|entry| entry["value"].as_f64()).sum()
-    };
     // Past the page cache: of what the kernel writes out later nobody may be the author.
     one.container.exec("busybox dd if=/dev/zero of=/tmp/file bs=1M count=8 oflag=direct conv=fsync");
-=======
-    one.container.exec("head -c 8388608 /dev/zero >/tmp/file; busybox sync /tmp/file");
->>>>>>> minute
     let readings = one.look(reader);
     let after = one.stats();
     let (ours, theirs) =
