@@ -52,7 +52,7 @@ use batch::Stored;
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::retry;
+use crate::retry::{self, Waits};
 
 /// One of the two pipes a container writes to.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
@@ -138,8 +138,8 @@ pub trait Sink: Send + Sync + 'static {
     const SERVICE: &'static str = "CloudWatch Logs";
     /// How messages call what a batch holds.
     const CONTENT: &'static str = "events";
-    /// The longest wait between two attempts.
-    const LONGEST_WAIT: Duration = retry::CAP;
+    /// How long is waited between two attempts.
+    const WAITS: Waits = retry::LINES;
 
     /// Hands one batch over.
     fn put(&self, batch: &Outgoing) -> impl Future<Output = Result<Receipt, Refusal>> + Send;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use starttech_agent::aws::logs::LOOK_WITHIN;
-use starttech_agent::aws::metrics::LONGEST_WAIT;
+use starttech_agent::aws::metrics::WAITS;
 use starttech_agent::daemon::counters::Counters;
 use starttech_agent::daemon::{deliver, metrics};
 use starttech_agent::logs::batch::{Batch, Finished, Stored};
@@ -22,6 +22,7 @@ use starttech_agent::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 use starttech_agent::metrics::aggregate::Aggregate;
 use starttech_agent::metrics::batch::{Head, pack};
 use starttech_agent::metrics::name::AGENT_UP;
+use starttech_agent::retry::Waits;
 use starttech_agent::spool::Spool;
 use tempfile::TempDir;
 use tokio::task::JoinSet;
@@ -138,7 +139,7 @@ impl Sink for Far {
 struct FarMetrics(Arc<Account>);
 
 impl Sink for FarMetrics {
-    const LONGEST_WAIT: Duration = LONGEST_WAIT;
+    const WAITS: Waits = WAITS;
 
     async fn put(&self, batch: &Outgoing) -> Result<Receipt, Refusal> {
         self.0.call("PutMetricData", quota("PutMetricData")).await?;

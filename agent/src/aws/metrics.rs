@@ -14,6 +14,7 @@ use super::refusal::{self, Service};
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
 use crate::metrics::batch::{self, Batch, Datum, Sent};
+use crate::retry::Waits;
 
 /// A call with one older datapoint is refused as a whole: two weeks, less what a call may take.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_MetricDatum.html>
@@ -23,8 +24,8 @@ const OLDEST_MS: i64 = (14 * 24 * 60 - 5) * 60_000;
 const NEWEST_MS: i64 = (2 * 60 - 5) * 60_000;
 
 /// The account may call 500 times a second in all: a fleet of a thousand that waits for the end of an outage
-/// must stay below that, and no datapoint is so urgent.
-pub const LONGEST_WAIT: Duration = Duration::from_secs(15);
+/// must stay below that, at its beginning too, and no datapoint is so urgent.
+pub const WAITS: Waits = Waits { base: Duration::from_secs(4), cap: Duration::from_secs(15) };
 
 const SERVICE: Service = Service { name: "CloudWatch", actions: "cloudwatch", endpoint: "monitoring" };
 
@@ -53,7 +54,7 @@ impl CloudWatch {
 impl Sink for CloudWatch {
     const SERVICE: &'static str = "CloudWatch";
     const CONTENT: &'static str = "datapoints";
-    const LONGEST_WAIT: Duration = LONGEST_WAIT;
+    const WAITS: Waits = WAITS;
 
     async fn put(&self, outgoing: &Outgoing) -> Result<Receipt, Refusal> {
         let Batch { head, mut data } = serde_json::from_slice(&outgoing.body)

@@ -52,7 +52,7 @@ pub async fn run<S: Sink>(
 ) -> anyhow::Result<()> {
     let delivery = Arc::new(Delivery { spool: Arc::clone(&spool), sink, counters, told: Default::default() });
     let mut changes = spool.changes();
-    let mut pace = Pace::new(S::LONGEST_WAIT);
+    let mut pace = Pace::new(S::WAITS);
     for destination in spool.in_doubt() {
         pace.doubt(&destination, Instant::now().into_std());
     }

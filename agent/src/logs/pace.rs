@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use super::{Destination, Refusal};
-use crate::retry;
+use crate::retry::{self, Waits};
 
 /// How often the same trouble is told again.
 pub const REMINDER: Duration = Duration::from_mins(5);
@@ -27,13 +27,12 @@ pub enum Pending {
 #[derive(Debug)]
 pub struct Pace {
     troubles: HashMap<(Destination, Pending), Trouble>,
-    /// The longest wait after a failure that passes.
-    cap: Duration,
+    waits: Waits,
 }
 
 impl Default for Pace {
     fn default() -> Self {
-        Self::new(retry::CAP)
+        Self::new(retry::LINES)
     }
 }
 
@@ -47,9 +46,9 @@ struct Trouble {
 }
 
 impl Pace {
-    /// With waits of `cap` at most after failures that pass by themselves.
-    pub fn new(cap: Duration) -> Self {
-        Self { troubles: HashMap::new(), cap }
+    /// With these waits after failures that pass by themselves.
+    pub fn new(waits: Waits) -> Self {
+        Self { troubles: HashMap::new(), waits }
     }
 
     /// Whether a call may be made now.
@@ -96,8 +95,8 @@ impl Pace {
             Refusal::Retry { after, lasting, unreachable, .. } => (*after, *lasting, *unreachable),
             Refusal::Missing | Refusal::Refused(_) => (None, true, false),
         };
-        let cap = if lasting { retry::LASTING_CAP } else { self.cap };
-        let next = began + retry::wait(trouble.attempts, cap, random);
+        let waits = if lasting { self.waits.up_to(retry::LASTING_CAP) } else { self.waits };
+        let next = began + waits.wait(trouble.attempts, random);
         let after = after.unwrap_or_default().min(retry::LASTING_CAP);
         trouble.until = Some(next.max(now + after));
         trouble.unreachable = unreachable;

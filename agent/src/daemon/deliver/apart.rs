@@ -83,7 +83,7 @@ impl<S: Sink> Delivery<S> {
         loop {
             match self.put(part).await {
                 Err(Refusal::Retry { after, .. }) if attempt < ATTEMPTS => {
-                    let wait = retry::wait(attempt, retry::CAP, fastrand::f64());
+                    let wait = S::WAITS.wait(attempt, fastrand::f64());
                     sleep(wait.max(after.unwrap_or_default().min(retry::LASTING_CAP))).await;
                     attempt += 1;
                 }
