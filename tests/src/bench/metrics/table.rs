@@ -19,7 +19,8 @@ Processor milliseconds a minute; in parentheses: how many times the agent's figu
 - Added: the agent's above the one that measures nothing, the others' above nobody's. dockerd's own unrest is
   in it, and is more than what is added where there are few containers: see how the columns differ.
 - `docker stats` and the API are asked every 10 s. The client of the API does as little as can be: a socket,
-  a request, the JSON of the answer. Neither of the two keeps, adds up or sends anything.
+  a request, the JSON of the answer, all containers at a time. Neither of the two keeps, adds up or sends
+  anything. Too late: a look took more than 10 s, so there were too few of them to compare.
 - dockerd's is that of dockerd, its containerd and its shims together; nobody: what they take unasked.
   The docker client's own is counted in steps of 10 ms, all else in nanoseconds of each thread.";
 
@@ -52,7 +53,8 @@ pub(super) fn markdown(figures: &[Figures], window: Duration) -> String {
         row("", "**together**", &|of| {
             let ratio = of.together() / agent.together();
             let compared = if of.way == Way::Agent { String::new() } else { format!(" (×{ratio:.2})") };
-            format!("{:.0}{compared}", of.together())
+            let late = if of.is_late { " too late" } else { "" };
+            format!("{:.0}{compared}{late}", of.together())
         });
         row("", "added for the figures", &|of| {
             let base = if of.way == Way::Agent { Way::Off } else { Way::Nobody };
@@ -75,7 +77,7 @@ pub(super) fn json(figures: &[Figures]) -> Value {
     let row = |of: &Figures| {
         json!({
             "containers": of.containers, "way": of.way.name(), "own_ms_a_minute": of.own,
-            "dockerd_ms_a_minute": of.daemon, "rss_kib": of.rss_kib,
+            "dockerd_ms_a_minute": of.daemon, "rss_kib": of.rss_kib, "is_late": of.is_late,
         })
     };
     figures.iter().map(row).collect()
@@ -87,7 +89,14 @@ mod tests {
 
     #[test]
     fn ratios_are_to_the_agent_with_the_same_containers() {
-        let of = |containers, way, own, daemon| Figures { containers, way, own, daemon, rss_kib: None };
+        let of = |containers, way, own, daemon| Figures {
+            containers,
+            way,
+            own,
+            daemon,
+            rss_kib: None,
+            is_late: false,
+        };
         let figures = [
             of(1, Way::Agent, 3.0, 2.0),
             of(1, Way::Off, 2.0, 2.0),
