@@ -22,7 +22,7 @@ use std::time::Instant;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
-use crate::metrics::counter::{Counter, percent};
+use crate::metrics::counter::{Counter, WentBack, percent};
 use crate::metrics::{Metric, Readings, name};
 use find::{Place, Places, Version};
 
@@ -180,8 +180,8 @@ impl Group {
         let seconds = self.last.at.replace(now).map(|at| now.saturating_duration_since(at).as_secs_f64());
         let last = &mut self.last;
         if let Some(total) = tell.read("processor time", look.processor_ns) {
-            let share = last.processor.added(total).zip(seconds.filter(|seconds| *seconds > 0.0));
-            if let Some((added, seconds)) = share {
+            let added = tell.more(&name::CONTAINER_CPU_PERCENT, last.processor.added(total));
+            if let Some((added, seconds)) = added.zip(seconds.filter(|seconds| *seconds > 0.0)) {
                 tell.put(&name::CONTAINER_CPU_PERCENT, as_f64(added) / 1e7 / seconds);
             }
         }
@@ -295,10 +295,18 @@ impl Teller<'_> {
         self.readings.put(metric, Some(self.name), value);
     }
 
-    fn added(&mut self, metric: &'static Metric, added: Option<u64>) {
-        if let Some(added) = added {
+    fn added(&mut self, metric: &'static Metric, added: Result<Option<u64>, WentBack>) {
+        if let Some(added) = self.more(metric, added) {
             self.put(metric, as_f64(added));
         }
+    }
+
+    /// What was added to the total that a metric is made of.
+    fn more(&mut self, metric: &Metric, added: Result<Option<u64>, WentBack>) -> Option<u64> {
+        added.unwrap_or_else(|error| {
+            self.readings.fault(format!("{} of container {}: {error}", metric.name, self.name));
+            None
+        })
     }
 
     fn read<T>(&mut self, what: &str, read: io::Result<Option<T>>) -> Option<T> {

@@ -6,6 +6,7 @@
 
 mod url;
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
@@ -39,6 +40,8 @@ pub struct Probe {
     url: Url,
     timeout: Duration,
     last: Option<Outcome>,
+    /// The dependencies that were measured.
+    names: BTreeSet<String>,
 }
 
 /// What one look gave.
@@ -118,7 +121,7 @@ struct Answer {
 impl Probe {
     /// Asks `url`, and waits no longer than `timeout` for the whole answer.
     pub fn new(url: Url, timeout: Duration) -> Self {
-        Self { url, timeout, last: None }
+        Self { url, timeout, last: None, names: BTreeSet::new() }
     }
 
     /// What the last look gave.
@@ -145,10 +148,10 @@ impl Probe {
         self.last = Some(outcome);
     }
 
-    fn understand(&self, answer: &Answer, elapsed: Duration, readings: &mut Readings) -> Outcome {
+    fn understand(&mut self, answer: &Answer, elapsed: Duration, readings: &mut Readings) -> Outcome {
         let Answer { status, body } = answer;
         let time = (body.len() <= health::BODY_BYTES).then_some(elapsed);
-        health::read(self.url.as_str(), *status, body, readings);
+        health::read(&self.url.to_string(), *status, body, &mut self.names, readings);
         if let Some(time) = time {
             readings.put(&name::HEALTH_TIME, None, time.as_secs_f64());
         }

@@ -257,19 +257,41 @@ fn another_process_of_the_same_number_is_not_taken_for_it() {
 }
 
 #[test]
-fn totals_that_shrank_are_a_gap() {
+fn totals_that_shrank_are_a_gap_and_told() {
     let mut host = Host::v2();
     let mut group = host.find();
     let mut cpu = |usec: u64, second: u64| {
         host.v2_files(usec, GIB);
-        host.values(&mut group, second)
-            .into_iter()
-            .find(|(name, _)| *name == "container_cpu_percent")
-            .map(|v| v.1)
+        let (_, readings) = host.look(&mut group, second);
+        let cpu = readings.values.iter().find(|reading| reading.metric == &name::CONTAINER_CPU_PERCENT);
+        (cpu.map(|cpu| cpu.value), readings.faults.join(", "))
     };
     let looks =
         [cpu(5_000_000, 0), cpu(1_000_000, 10), cpu(2_000_000, 20), cpu(3_000_000, 20), cpu(3_000_000, 21)];
-    assert_eq!(looks, [None, None, Some(10.0), None, Some(0.0)], "no time went by at the fourth");
+    let back = "container_cpu_percent of container web: the total went back";
+    let expected = [(None, ""), (None, back), (Some(10.0), ""), (None, ""), (Some(0.0), "")];
+    assert_eq!(looks.each_ref().map(|(cpu, fault)| (*cpu, &**fault)), expected, "no time at the fourth");
+}
+
+#[test]
+fn each_total_that_shrank_is_told_by_itself() {
+    let mut host = Host::v2();
+    let mut group = host.find();
+    host.write(Host::V2, "io.stat", "259:0 rbytes=10 wbytes=4\n");
+    host.write("proc/77", "net/dev", "h\n eth0: 100 0 0 0 0 0 0 0 200 0\n");
+    host.values(&mut group, 0);
+    host.write(Host::V2, "io.stat", "259:0 rbytes=9 wbytes=5\n");
+    host.write("proc/77", "net/dev", "h\n eth0: 101 0 0 0 0 0 0 0 199 0\n");
+    let (_, readings) = host.look(&mut group, 10);
+    assert_eq!(
+        readings.faults,
+        [
+            "container_blkio_read_bytes of container web: the total went back",
+            "container_net_bytes_sent of container web: the total went back"
+        ]
+    );
+    let names: Vec<_> = readings.values[4..].iter().map(|reading| reading.metric.name).collect();
+    assert_eq!(names, ["container_blkio_write_bytes", "container_net_bytes_recv"]);
 }
 
 #[test]

@@ -206,10 +206,10 @@ impl Metrics {
     fn own(&mut self, readings: &mut Readings) {
         let counters = &self.shared.counters;
         readings.put(&name::AGENT_UP, None, 1.0);
-        if let Some(shipped) = self.shipped.added(counters.shipped.get()) {
+        if let Ok(Some(shipped)) = self.shipped.added(counters.shipped.get()) {
             readings.put(&name::AGENT_EVENTS_SHIPPED, None, as_f64(shipped));
         }
-        if let Some(dropped) = self.dropped.added(counters.lost()) {
+        if let Ok(Some(dropped)) = self.dropped.added(counters.lost()) {
             readings.put(&name::AGENT_EVENTS_DROPPED, None, as_f64(dropped));
         }
         let lines = &self.shared.lines;

@@ -27,14 +27,18 @@ pub(super) struct Usage {
 pub(super) struct Processors(Option<Times>);
 
 impl Processors {
-    /// Takes the text of `/proc/stat`. A total that went back gives a gap: a kernel may do so with idle
-    /// and iowait by a tick or two, and after a processor was taken away.
+    /// Takes the text of `/proc/stat`. A total that went back gives a gap, and is a fault unless it is idle
+    /// or iowait: of these a kernel takes back a tick now and then, and more with a processor.
     pub(super) fn sample(&mut self, text: &str, readings: &mut Readings) {
         let Some(now) = parse(text) else {
             self.0 = None;
             return readings.fault("/proc/stat has no line of all processors");
         };
-        let Some(usage) = self.0.replace(now).and_then(|before| usage(&before, &now)) else { return };
+        let Some(before) = self.0.replace(now) else { return };
+        if went_back(&before, &now) {
+            return readings.fault("a total of the processors in /proc/stat went back");
+        }
+        let Some(usage) = usage(&before, &now) else { return };
         readings.put(&name::CPU_USAGE_ACTIVE, None, usage.active);
         readings.put(&name::CPU_USAGE_IOWAIT, None, usage.iowait);
         readings.put(&name::CPU_USAGE_STEAL, None, usage.steal);
@@ -50,6 +54,15 @@ pub(super) fn parse(text: &str) -> Option<Times> {
         *time = fields.next()?.parse().ok()?;
     }
     Some(times)
+}
+
+/// Whether a total did that never does while the host runs.
+fn went_back(before: &Times, now: &Times) -> bool {
+    let but_idle = |times: &Times| {
+        let [user, nice, system, _, _, irq, softirq, steal] = *times;
+        [user, nice, system, irq, softirq, steal]
+    };
+    but_idle(before).iter().zip(but_idle(now)).any(|(before, now)| now < *before)
 }
 
 /// `None` if a total shrank or no tick went by.
@@ -114,6 +127,24 @@ mod tests {
         assert_eq!(look("cpu 40 0 0 199 49 0 0 0\n"), None, "idle by one tick");
         assert_eq!(look("cpu 40 0 0 199 49 0 0 0\n"), None, "no tick went by");
         assert_eq!(look("cpu 45 0 0 204 49 0 0 0\n"), Some(50.0), "and on it goes");
+    }
+
+    #[test]
+    fn a_total_that_never_goes_back_is_told_when_it_does() {
+        for nth in 0..8 {
+            let (mut before, mut now) = ([100; 8], [200; 8]);
+            (before[nth], now[nth]) = (100, 99);
+            let text = |times: Times| format!("cpu {}\n", times.map(|time| time.to_string()).join(" "));
+            let mut processors = Processors(Some(before));
+            let mut readings = Readings::default();
+            processors.sample(&text(now), &mut readings);
+            assert_eq!(readings.values.len(), 0, "{nth}");
+            let silent = [3, 4].contains(&nth);
+            let told: &[&str] = &["a total of the processors in /proc/stat went back"];
+            assert_eq!(readings.faults, if silent { &[] } else { told }, "{nth}");
+            processors.sample(&text([300; 8]), &mut readings);
+            assert_eq!(readings.values.len(), 3, "and on it goes");
+        }
     }
 
     #[test]

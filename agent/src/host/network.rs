@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use crate::metrics::counter::Counter;
+use crate::metrics::counter::{Counter, WentBack};
 use crate::metrics::{Readings, name};
 
 /// How the names begin of what is no card.
@@ -74,10 +74,11 @@ impl Cards {
         Self { class, known: HashMap::new() }
     }
 
-    /// Takes the text of `/proc/net/dev`. An interface whose totals shrank is missing from the sum of
-    /// this once; a new one counts from its second look on.
+    /// Takes the text of `/proc/net/dev`. A card whose totals went back is missing from the sum of this
+    /// once, which is a fault; a new one counts from its second look on.
     pub(super) fn sample(&mut self, text: &str, readings: &mut Readings) {
         let mut added = [(Is::Hardware, None::<Bytes>), (Is::Named, None)];
+        let mut went_back = Vec::new();
         for (interface, bytes) in parse(text) {
             let card = match self.known.get_mut(interface) {
                 Some(card) => card,
@@ -94,8 +95,14 @@ impl Cards {
                 (card.received, card.sent) = Default::default();
                 continue;
             };
-            let more = (card.received.added(received), card.sent.added(sent));
-            let (Some(received), Some(sent)) = more else { continue };
+            let (received, sent) = match (card.received.added(received), card.sent.added(sent)) {
+                (Ok(Some(received)), Ok(Some(sent))) => (received, sent),
+                (Ok(_), Ok(_)) => continue,
+                (Err(WentBack), _) | (_, Err(WentBack)) => {
+                    went_back.push((card.is, interface));
+                    continue;
+                }
+            };
             for (_, sum) in added.iter_mut().filter(|(is, _)| *is == card.is) {
                 let (r, s) = sum.unwrap_or_default();
                 *sum = Some((r.saturating_add(received), s.saturating_add(sent)));
@@ -103,8 +110,12 @@ impl Cards {
         }
         self.known.retain(|_, card| std::mem::take(&mut card.seen));
         let hardware = self.known.values().any(|card| card.is == Is::Hardware);
-        let [(_, real), (_, named)] = added;
-        let Some((received, sent)) = (if hardware { real } else { named }) else { return };
+        let counts = if hardware { Is::Hardware } else { Is::Named };
+        for (_, interface) in went_back.into_iter().filter(|(is, _)| *is == counts) {
+            readings.fault(format!("the totals of {interface} in /proc/net/dev went back"));
+        }
+        let sum = added.into_iter().find_map(|(is, sum)| sum.filter(|_| is == counts));
+        let Some((received, sent)) = sum else { return };
         readings.put(&name::NET_BYTES_RECV, None, as_f64(received));
         readings.put(&name::NET_BYTES_SENT, None, as_f64(sent));
     }
@@ -163,15 +174,22 @@ mod tests {
     }
 
     fn look(cards: &mut Cards, lines: &[(&str, u64, u64)]) -> Option<(f64, f64)> {
+        let (bytes, faults) = look_told(cards, lines);
+        assert_eq!(faults, [""; 0]);
+        bytes
+    }
+
+    /// What came of it, and what is wrong.
+    fn look_told(cards: &mut Cards, lines: &[(&str, u64, u64)]) -> (Option<(f64, f64)>, Vec<String>) {
         let text = HEAD.to_owned() + &lines.iter().map(|(i, r, s)| line(i, *r, *s)).collect::<String>();
         let mut readings = Readings::default();
         cards.sample(&text, &mut readings);
-        assert_eq!(readings.faults, [""; 0]);
-        match &readings.values[..] {
+        let bytes = match &readings.values[..] {
             [] => None,
             [received, sent] => Some((received.value, sent.value)),
             other => panic!("{other:?}"),
-        }
+        };
+        (bytes, readings.faults)
     }
 
     #[test]
@@ -193,9 +211,22 @@ mod tests {
         let mut cards = Cards::new(class.path().to_owned());
         look(&mut cards, &[("eth0", 100, 100)]);
         assert_eq!(look(&mut cards, &[("eth0", 110, 101), ("eth1", 9_999, 9_999)]), Some((10.0, 1.0)));
-        assert_eq!(look(&mut cards, &[("eth0", 5, 5), ("eth1", 10_000, 10_001)]), Some((1.0, 2.0)));
+        let (bytes, faults) = look_told(&mut cards, &[("eth0", 5, 500), ("eth1", 10_000, 10_001)]);
+        assert_eq!(bytes, Some((1.0, 2.0)));
+        assert_eq!(faults, ["the totals of eth0 in /proc/net/dev went back"]);
+        look(&mut cards, &[("eth0", 5, 505), ("eth1", 10_000, 10_001)]);
+        let (_, faults) = look_told(&mut cards, &[("eth0", 5, 5), ("eth1", 10_000, 10_001)]);
+        assert_eq!(faults, ["the totals of eth0 in /proc/net/dev went back"]);
         assert_eq!(look(&mut cards, &[("eth0", 6, 7)]), Some((1.0, 2.0)), "eth1 was pulled");
         assert_eq!(look(&mut cards, &[("eth0", 7, 7), ("eth1", 20_000, 20_000)]), Some((1.0, 0.0)));
+    }
+
+    #[test]
+    fn what_is_no_card_may_go_back() {
+        let class = class(&["eth0"]);
+        let mut cards = Cards::new(class.path().to_owned());
+        look(&mut cards, &[("eth0", 1, 1), ("veth81", 9, 9), ("eth1", 9, 9)]);
+        assert_eq!(look(&mut cards, &[("eth0", 2, 3), ("veth81", 0, 0), ("eth1", 0, 0)]), Some((1.0, 2.0)));
     }
 
     #[test]

@@ -21,7 +21,7 @@ pub fn facts(text: &str, health_path: &str) -> Facts {
 }
 
 fn of_object(text: &str, health_path: &str) -> Facts {
-    let mut answer = Answer::default();
+    let mut answer = Answer::of(text);
     let (mut level, mut message) = (None, "");
     // Of what breaks off, as the first part of an overlong line does, what is there counts.
     members(text, |member| {

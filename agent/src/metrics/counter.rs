@@ -6,6 +6,12 @@
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Counter(Option<u64>);
 
+/// The total is smaller than it was: it began anew or wrapped, and how much was added in between nobody
+/// knows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("the total went back")]
+pub struct WentBack;
+
 impl From<u64> for Counter {
     /// Where counting begins: the first look already tells what was added.
     fn from(total: u64) -> Self {
@@ -14,11 +20,11 @@ impl From<u64> for Counter {
 }
 
 impl Counter {
-    /// What was added since the last look. `None` at the first look, and when the total is smaller than
-    /// it was: it began anew or wrapped, and how much was added in between nobody knows. That is a gap;
-    /// counting goes on from here.
-    pub fn added(&mut self, total: u64) -> Option<u64> {
-        total.checked_sub(self.0.replace(total)?)
+    /// What was added since the last look; `None` at the first one. A total that went back is a gap and
+    /// to be told; counting goes on from here.
+    pub fn added(&mut self, total: u64) -> Result<Option<u64>, WentBack> {
+        let before = self.0.replace(total);
+        before.map(|before| total.checked_sub(before).ok_or(WentBack)).transpose()
     }
 }
 
@@ -37,7 +43,11 @@ mod tests {
         let mut counter = Counter::default();
         let totals = [10, 10, 25, 3, 4, u64::MAX, 0];
         let added = totals.map(|total| counter.added(total));
-        assert_eq!(added, [None, Some(0), Some(15), None, Some(1), Some(u64::MAX - 4), None]);
+        let more = |added| Ok(Some(added));
+        let expected =
+            [Ok(None), more(0), more(15), Err(WentBack), more(1), more(u64::MAX - 4), Err(WentBack)];
+        assert_eq!(added, expected);
+        assert_eq!(Counter::from(3).added(5), more(2));
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! Many values in little room, such that `CloudWatch` can compute percentiles of them.
 //!
 //! Values fall into buckets less than a hundredth wide, and each bucket is its values' mean: a bucket with one
-//! value has that value. `PutMetricData` takes 150 different values: while no more buckets are in use, none of
-//! them is off by more than 1 %. With more, neighbours are merged, as few of them as will do.
+//! value has that value. `PutMetricData` takes 150 different values, of which the smallest and the largest stand
+//! for themselves: while no more than 148 buckets are in use, no value is off by more than 1 %. With more than
+//! fit, neighbours are merged, as few of them as will do.
 //! Sum, count, minimum and maximum are exact in any case. Knows neither the metric nor the time.
 
 use std::collections::BTreeMap;
@@ -19,8 +20,8 @@ pub const MOST_VALUES: usize = 150;
 const MOST_GROUPS: usize = MOST_VALUES - 2;
 /// Less is nothing: a picosecond, where the unit is a second.
 const LEAST: f64 = 1e-12;
-/// More is as much as this.
-const MOST: f64 = 1e12;
+/// More is refused. Of every metric of lines: `CloudWatch` refuses what is above 2^360, and the whole call.
+pub const MOST: f64 = 1e12;
 
 /// Values and how often each came.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -113,12 +114,11 @@ impl Distribution {
     pub fn merged(&self) -> Merged {
         let buckets: Vec<(u32, Bucket)> =
             self.buckets.iter().map(|(index, bucket)| (*index, *bucket)).collect();
-        if buckets.len() <= MOST_VALUES {
-            let values = buckets.iter().map(|(_, bucket)| (bucket.mean(), bucket.count)).collect();
-            return Merged {
-                values,
-                error: if self.count() == buckets.len() as u64 { 0.0 } else { WIDTH - 1.0 },
-            };
+        let shared = |end: Option<&(u32, Bucket)>| usize::from(end.is_some_and(|(_, end)| end.count > 1));
+        if buckets.len() + shared(buckets.first()) + shared(buckets.last()) <= MOST_VALUES {
+            let exact = buckets.iter().all(|(_, bucket)| bucket.count == 1);
+            let buckets = buckets.into_iter().map(|(_, bucket)| bucket).collect();
+            return Merged { values: self.values(buckets), error: if exact { 0.0 } else { WIDTH - 1.0 } };
         }
         // The narrowest groups that are few enough.
         let (mut too_narrow, mut enough) = (WIDTH, MOST / LEAST);
@@ -130,21 +130,32 @@ impl Distribution {
                 too_narrow = width;
             }
         }
-        let mut groups: Vec<Bucket> = groups(&buckets, enough).collect();
-        // Its ends are exact: they are what Minimum and Maximum show.
+        Merged { values: self.values(groups(&buckets, enough).collect()), error: enough - 1.0 }
+    }
+
+    /// The groups' means, and both ends exactly: they are what Minimum and Maximum show.
+    fn values(&self, mut groups: Vec<Bucket>) -> Vec<(f64, u64)> {
         let mut values = Vec::with_capacity(groups.len() + 2);
-        for (group, end) in [(0, self.min), (groups.len() - 1, self.max)] {
-            if let Some(group) = groups.get_mut(group)
-                && group.count > 1
-            {
-                group.sum -= end;
-                group.count -= 1;
-                values.push((end, 1));
+        for (group, end) in [(0, self.min), (groups.len().saturating_sub(1), self.max)] {
+            match groups.get_mut(group) {
+                Some(group) if group.count > 1 => {
+                    group.sum -= end;
+                    group.count -= 1;
+                    values.push((end, 1));
+                }
+                // What is left of a sum may be off by a bit.
+                Some(group) => group.sum = end,
+                None => {}
             }
         }
         values.extend(groups.iter().map(|group| (group.mean().clamp(self.min, self.max), group.count)));
         values.sort_by(|a, b| a.0.total_cmp(&b.0));
-        Merged { values, error: enough - 1.0 }
+        values.dedup_by(|next, (value, count)| {
+            let same = next.0 <= *value; // they are sorted
+            *count += if same { next.1 } else { 0 };
+            same
+        });
+        values
     }
 }
 
@@ -155,6 +166,7 @@ impl Bucket {
     }
 }
 
+/// 19 bits are left.
 fn index(value: f64) -> u32 {
     (value.max(LEAST).to_bits() >> WITHIN) as u32
 }
@@ -202,6 +214,18 @@ mod tests {
     }
 
     #[test]
+    fn ends_that_share_a_bucket_stay_apart() {
+        assert_eq!(of(&[0.1, 0.1001]).merged().values, [(0.1, 1), (0.1001, 1)]);
+        assert_eq!(of(&[0.1, 0.1002, 0.1001, 0.1001]).merged().values.len(), 3);
+        // All that fits: with one value more in the first bucket there is no room for it.
+        let values: Vec<f64> = (0..150).map(|n| 1.01f64.powi(n)).collect();
+        assert_eq!(of(&values).merged().values.len(), 150);
+        let merged = of(&[&values[..], &[1.001]].concat()).merged();
+        assert!(merged.values.len() <= 150 && merged.error > WIDTH - 1.0, "{merged:?}");
+        assert_eq!((merged.values.first().unwrap().0, merged.values.last().unwrap().0), (1.0, values[149]));
+    }
+
+    #[test]
     fn what_is_no_duration_is_refused() {
         let mut distribution = Distribution::default();
         for value in [f64::NAN, f64::INFINITY, -0.1, 2e12] {
@@ -240,7 +264,13 @@ mod tests {
 
         #[test]
         fn sums_and_ends_are_exact_and_every_value_is_within_the_bound(
-            values in prop::collection::vec(prop_oneof![0.0..1e-3, 1e-6..40.0f64, Just(0.0), 1e-9..1e9f64], 1..2000)
+            values in prop_oneof![
+                prop::collection::vec(prop_oneof![0.0..1e-3, 1e-6..40.0f64, Just(0.0), 1e-9..1e9f64], 1..2000),
+                // Few buckets, with several values in each.
+                prop::collection::vec(prop_oneof![0.1..0.11, Just(0.1), 0.0..1e-12, 7.0..7.3], 1..20),
+                // About as many as there is room for.
+                prop::collection::vec((0..75u8, 0.0..1.0f64).prop_map(|(n, more)| 1.02f64.powi(n.into()) * (1.0 + more / 99.0)), 200..900),
+            ]
         ) {
             let distribution = of(&values);
             let Merged { values: merged, error } = distribution.merged();
@@ -250,9 +280,10 @@ mod tests {
             prop_assert!((sum - kept).abs() <= sum * 1e-9 + 1e-12, "{} {}", sum, kept);
             let mut sorted = values.clone();
             sorted.sort_by(f64::total_cmp);
-            if values.len() > MOST_VALUES && merged.len() > MOST_VALUES / 2 {
-                prop_assert!((merged[0].0 - sorted[0]).abs() <= sorted[0] * 1e-9 + 1e-12);
-            }
+            let ends = |values: &[f64]| (values.first().copied(), values.last().copied());
+            let values_of: Vec<f64> = merged.iter().map(|(value, _)| *value).collect();
+            prop_assert_eq!(ends(&values_of), ends(&sorted));
+            prop_assert!(values_of.is_sorted_by(|a, b| a < b), "{:?}", values_of);
             let kept: Vec<f64> = merged.iter().flat_map(|(value, count)| vec![*value; usize::try_from(*count).unwrap()]).collect();
             for (value, kept) in sorted.iter().zip(&kept) {
                 prop_assert!((value - kept).abs() <= value * (error + 0.0101) + 1e-9, "{} {} {}", value, kept, error);

@@ -76,11 +76,6 @@ impl Latest {
         }
     }
 
-    /// How many there are.
-    pub fn series(&self) -> usize {
-        self.series
-    }
-
     /// Adds to a series or begins one. Where there is no room, those that only add up go too if nothing
     /// was added for long; then what is new is left out.
     fn put(&mut self, metric: &'static Metric, of: Option<&str>, value: Value, now: Instant) {

@@ -8,7 +8,7 @@
 
 mod word;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Map, Value};
 
@@ -19,6 +19,8 @@ use word::{clean, may_be_of_itself, meaning, plain, speaks_of_itself, stable};
 pub const BODY_BYTES: usize = 64 * 1024;
 /// Each is a metric to pay for.
 pub const MOST_DEPENDENCIES: usize = 10;
+/// Different names in one run, for a body may have others at each look.
+pub const MOST_NAMES: usize = 20;
 /// Told of one body: it is the same again at the next look.
 const MOST_FAULTS: usize = 10;
 
@@ -56,20 +58,32 @@ fn speaks_of_dependencies(status: u16) -> bool {
 }
 
 /// Puts down what an answer of `url` says. A body longer than [`BODY_BYTES`] may be cut anywhere behind
-/// them.
-pub fn read(url: &str, status: u16, body: &[u8], readings: &mut Readings) {
+/// them. `names` are the dependencies that were measured before: what comes beyond [`MOST_NAMES`] is not.
+pub fn read(url: &str, status: u16, body: &[u8], names: &mut BTreeSet<String>, readings: &mut Readings) {
     readings.put(&name::HEALTH_UP, None, f64::from(u8::from(is_up(status))));
     readings.put(&name::HEALTH_STATUS_CODE, None, f64::from(status));
     if !speaks_of_dependencies(status) {
         return;
     }
-    let found = dependencies(body);
-    for (dependency, state) in &found.states {
-        match state {
-            State::Up => readings.put(&name::HEALTH_DEPENDENCY_UP, Some(dependency), 1.0),
-            State::Down => readings.put(&name::HEALTH_DEPENDENCY_UP, Some(dependency), 0.0),
-            State::Disabled => {}
+    let mut found = dependencies(body);
+    let mut too_many = false;
+    for (dependency, state) in found.states {
+        let up = match state {
+            State::Up => 1.0,
+            State::Down => 0.0,
+            State::Disabled => continue,
+        };
+        if names.len() < MOST_NAMES || names.contains(&dependency) {
+            readings.put(&name::HEALTH_DEPENDENCY_UP, Some(&dependency), up);
+            names.insert(dependency);
+        } else {
+            too_many = true;
         }
+    }
+    if too_many {
+        found.faults.push(format!(
+            "its bodies named more than {MOST_NAMES} dependencies by now: the others are not measured"
+        ));
     }
     for fault in found.faults {
         readings.fault(format!("health check {url}: {fault}"));

@@ -4,7 +4,7 @@
 //! when it is emptied.
 
 use super::aggregate::Aggregate;
-use super::distribution::Distribution;
+use super::distribution::{Distribution, MOST};
 use super::name::{
     ERROR_LINES, HEALTH_CHECKS, PANICS, REQUESTS, RESPONSE_TIME, RESPONSES_4XX, RESPONSES_5XX,
 };
@@ -120,10 +120,10 @@ impl Tally {
         }
     }
 
-    /// Takes a value of one of the operator's own metrics. One that is no number, or negative, makes a gap
-    /// and is a fault.
+    /// Takes a value of one of the operator's own metrics. One that is no number from 0 to 10^12 makes a
+    /// gap and is a fault.
     pub fn own(&mut self, time_ms: i64, metric: &'static Metric, of: Option<&str>, value: f64) {
-        if !value.is_finite() || value < 0.0 {
+        if !(0.0..=MOST).contains(&value) {
             self.no_number(metric);
             return;
         }
@@ -134,9 +134,7 @@ impl Tally {
         }
         let Some(own) = period.own.get_mut(nth) else { return };
         if metric.kind == Kind::Distribution {
-            if !own.distribution.add(value) {
-                self.no_number(metric);
-            }
+            own.distribution.add(value);
         } else {
             own.sum += value;
         }
@@ -349,13 +347,16 @@ mod tests {
             tally.own(0, bytes, None, value);
             tally.own(0, times, Some("/a"), value);
         }
-        tally.own(0, times, Some("/b"), 1e15);
+        for value in [1e15, f64::MAX, f64::MAX] {
+            tally.own(0, bytes, None, value);
+            tally.own(0, times, Some("/b"), value);
+        }
         let points = taken(&mut tally);
         assert_eq!(sum(&points, "tally_bytes", None, 0), Some(3.5));
         assert_eq!(sum(&points, "tally_times", Some("/a"), 0), Some(3.5));
         assert_eq!(sum(&points, "tally_times", Some("/b"), 0), None);
         let faults = tally.take_faults();
-        assert_eq!(faults.iter().map(|(_, times)| times).collect::<Vec<_>>(), [&3, &4], "{faults:?}");
+        assert_eq!(faults.iter().map(|(_, times)| times).collect::<Vec<_>>(), [&6, &6], "{faults:?}");
         assert_eq!(tally.take_faults(), []);
     }
 

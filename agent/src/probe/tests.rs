@@ -103,6 +103,37 @@ async fn a_service_that_is_down_still_says_why() {
 }
 
 #[tokio::test]
+async fn names_that_change_from_look_to_look_are_measured_up_to_a_bound() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("http://{}/health?token=secret", listener.local_addr().unwrap());
+    let mut probe = Probe::new(parse_url(&url).unwrap(), TIMEOUT);
+    let mut measured = Vec::new();
+    for look in 0..30 {
+        let mut readings = Readings::default();
+        let serve = async {
+            let (mut stream, _) = listener.accept().await.unwrap();
+            let mut request = Vec::new();
+            while !request.ends_with(b"\r\n\r\n") {
+                request.push(stream.read_u8().await.unwrap());
+            }
+            let body = format!(r#"{{"db":"ok","job-{look}":"ok","cache-{look}":"disabled"}}"#);
+            stream.write_all(with_body(200, &body).as_bytes()).await.unwrap();
+            String::from_utf8(request).unwrap()
+        };
+        let (request, ()) = tokio::join!(serve, probe.sample(&mut readings));
+        assert!(request.starts_with("GET /health?token=secret HTTP/1.1\r\n"), "{request}");
+        let names = readings.values.iter().filter_map(|reading| reading.of.clone());
+        measured.push((names.count(), readings.faults.len()));
+        for fault in &readings.faults {
+            let words =
+                "/health?…: its bodies named more than 20 dependencies by now: the others are not measured";
+            assert!(fault.ends_with(words), "{fault}");
+        }
+    }
+    assert_eq!(measured, [[(2, 0); 19].as_slice(), &[(1, 1); 11]].concat(), "db stays");
+}
+
+#[tokio::test]
 async fn only_200_is_up() {
     for status in [200, 201, 204, 304, 400, 401, 404, 418, 429, 500, 502, 503, 504, 599, 999] {
         let body = if [204, 304].contains(&status) { "" } else { "ok" };

@@ -13,6 +13,8 @@ const PROBES: [&str; 2] = ["ELB-HealthChecker", "starttech-agent"];
 /// What was seen of a request so far, as it is written.
 #[derive(Debug, Default)]
 pub(super) struct Answer<'a> {
+    /// The object is one of slog's own.
+    is_slog: bool,
     status: Option<u16>,
     latency_ns: Option<u64>,
     is_request: bool,
@@ -21,6 +23,11 @@ pub(super) struct Answer<'a> {
 }
 
 impl<'a> Answer<'a> {
+    /// Nothing yet of the object that the text is.
+    pub(super) fn of(text: &str) -> Self {
+        Self { is_slog: is_slog(text), ..Self::default() }
+    }
+
     /// Looks at one member. Of those that say the same the first counts.
     pub(super) fn member(&mut self, key: &str, value: &'a str) {
         match (key.len(), key) {
@@ -36,7 +43,9 @@ impl<'a> Answer<'a> {
                 self.is_request = true;
                 self.target = self.target.or_else(|| target_of(value));
             }
-            (7, "latency") | (8, "duration") => self.latency_ns = self.latency_ns.or_else(|| latency(value)),
+            (7, "latency") | (8, "duration") => {
+                self.latency_ns = self.latency_ns.or_else(|| latency(value, self.is_slog));
+            }
             (7, "took_ms")
             | (10, "latency_ms" | "elapsed_ms")
             | (11, "duration_ms")
@@ -103,14 +112,21 @@ fn target_of(request: &str) -> Option<&str> {
     })
 }
 
+/// Whether an object begins as those that slog's `JSONHandler` writes: with the time, then the level.
+fn is_slog(text: &str) -> bool {
+    let time = text.strip_prefix("{\"time\":\"").and_then(|rest| rest.split_once('"'));
+    time.is_some_and(|(_, rest)| rest.starts_with(",\"level\":\""))
+}
+
 /// A `latency` or `duration` without a unit. slog prints a `time.Duration` in nanoseconds, in text Go's
-/// notation; loggers that print a fraction mean seconds (zap, Caddy).
-fn latency(value: &str) -> Option<u64> {
+/// notation; loggers that print a fraction mean seconds (zap, Caddy). Of another logger's integer nobody
+/// knows the unit: those of JavaScript mean milliseconds.
+fn latency(value: &str, is_slog: bool) -> Option<u64> {
     if let Some(text) = raw_string(value) {
         return go::duration(text);
     }
     if value.bytes().all(|b| b.is_ascii_digit()) {
-        return value.parse().ok();
+        return value.parse().ok().filter(|_| is_slog);
     }
     nanoseconds(value, 1e9)
 }

@@ -127,7 +127,7 @@ fn every_kind_is_written_as_prometheus_has_it() {
     expected.assert_eq(&latest.text(HOST, now));
     assert_eq!(parse(&latest.text(HOST, now)).len(), 8);
     assert_eq!(parse(&latest.text(&[], now)).len(), 8);
-    assert_eq!(latest.series(), 4);
+    assert_eq!(latest.series, 4);
     assert_eq!(Latest::default().text(HOST, now), "");
 }
 
@@ -140,7 +140,7 @@ fn all_our_own_metrics_can_be_written() {
         latest.take(&readings(&[(metric, of, 1.0)]), now);
         latest.distribution(metric, of, ([1.0; 3], 1.0, 1.0), now);
     }
-    assert_eq!(latest.series(), name::ALL.len());
+    assert_eq!(latest.series, name::ALL.len());
     let samples = parse(&latest.text(HOST, now));
     for metric in name::ALL {
         assert!(samples.iter().any(|(name, ..)| name.starts_with(metric.name)), "{}", metric.name);
@@ -161,7 +161,7 @@ fn a_gauge_that_is_not_read_any_more_disappears_and_counts_stay() {
     let left = ["container_restarts", "response_time_count", "response_time_sum"].map(str::to_owned).into();
     assert_eq!(names(&latest, begin + STALE), left, "though nothing was taken in between");
     latest.take(&Readings::default(), begin + STALE);
-    assert_eq!((names(&latest, begin + STALE), latest.series()), (left, 2));
+    assert_eq!((names(&latest, begin + STALE), latest.series), (left, 2));
     latest.take(&readings(&both), begin + STALE);
     let text = latest.text(&[], begin + STALE);
     assert!(text.contains("container_restarts{ContainerName=\"a\"} 2\n"), "{text}");
@@ -174,14 +174,14 @@ fn there_are_never_more_series_than_fit() {
     for n in 0..3 * MOST_SERIES {
         latest.take(&readings(&[(&name::CONTAINER_RESTARTS, Some(&format!("c{n}")), 1.0)]), now);
     }
-    assert_eq!(latest.series(), MOST_SERIES);
+    assert_eq!(latest.series, MOST_SERIES);
     assert_eq!(parse(&latest.text(HOST, now)).len(), MOST_SERIES);
     // What is known goes on, what is new has room when something old goes.
     latest.take(&readings(&[(&name::CONTAINER_RESTARTS, Some("c0"), 1.0)]), now + STALE);
     latest.take(&readings(&[(&name::CONTAINER_RESTARTS, Some("new"), 1.0)]), now + STALE);
     let text = latest.text(&[], now + STALE);
     assert!(text.contains("\"c0\"} 2\n") && text.contains("\"new\"} 1\n"), "{text}");
-    assert_eq!(latest.series(), 2);
+    assert_eq!(latest.series, 2);
 }
 
 #[test]

@@ -197,7 +197,7 @@ type Read = (&'static str, Option<String>, f64);
 
 fn read_to(status: u16, body: &str) -> (Vec<Read>, Vec<String>) {
     let mut readings = Readings::default();
-    read("http://h/health", status, body.as_bytes(), &mut readings);
+    read("http://h/health", status, body.as_bytes(), &mut BTreeSet::new(), &mut readings);
     (readings.values.into_iter().map(|r| (r.metric.name, r.of, r.value)).collect(), readings.faults)
 }
 
