@@ -59,6 +59,8 @@ struct Watched {
     /// Whom to ask, and when to ask again if that did not go well.
     engine: Option<Engine>,
     again: Option<Instant>,
+    /// It was not found in the kernel's files the last time.
+    is_missing: bool,
 }
 
 impl Watched {
@@ -72,6 +74,7 @@ impl Watched {
             ended: None,
             engine: None,
             again: None,
+            is_missing: false,
         }
     }
 }
@@ -195,8 +198,12 @@ impl Containers {
             none => Reader::new().map(|reader| none.insert(reader)),
         };
         match reader.and_then(|reader| Group::find(pid, &id, network, reader)) {
-            Ok(group) => watched.group = Some(group),
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => {} // it ended; Docker tells
+            Ok(group) => (watched.group, watched.is_missing) = (Some(group), false),
+            // As a rule it has ended, and Docker tells. Docker is asked once more, and if it runs, that is odd.
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound && !watched.is_missing => {
+                watched.is_missing = true;
+                watched.again = Some(Instant::now() + AGAIN);
+            }
             Err(error) => {
                 watched.again = Some(Instant::now() + AGAIN);
                 readings.fault(format!(
