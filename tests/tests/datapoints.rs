@@ -121,7 +121,7 @@ fn periods_that_were_written_outlive_a_kill() {
 fn a_datapoint_that_is_refused_for_good_is_set_aside_and_no_other() {
     let endpoint = Endpoint::start();
     let mut agent = Agent::start(Options::measuring(&endpoint));
-    endpoint.of_host("agent_up").await_periods(&mut agent, 1);
+    endpoint.of_host("cpu_usage_steal").await_periods(&mut agent, 1);
     let word = String::from("cpu_usage_steal");
     endpoint.inject(Operation::PutMetricData, Fault::RefuseContaining { word }, None);
     let directory = agent.directory().to_owned();
