@@ -186,6 +186,14 @@ pub struct Spool {
     pub max_bytes: u64,
 }
 
+impl Spool {
+    /// Most bytes that datapoints may take besides: at the default two weeks of busy minutes, which take two
+    /// blocks of the disk each.
+    pub fn datapoint_bytes(&self) -> u64 {
+        self.max_bytes / 3 * 2
+    }
+}
+
 impl Config {
     /// Reads the files and the environment. Without a path it is [`DEFAULT_PATH`], which may be
     /// absent; a file that was asked for by name may not.

@@ -96,7 +96,7 @@ pub(super) fn check(options: &Options) -> anyhow::Result<ExitCode> {
     };
     let mut report = Report { live: (!options.json).then(output::coloured), findings: Vec::new() };
     report.add(vec![configuration(options)]);
-    report.add(spool::findings(&config.spool));
+    report.add(spool::findings(&config.spool, config.metrics.enabled));
     if !options.offline {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {

@@ -31,9 +31,6 @@ use crate::{aws, exporter, imds, telemetry};
 
 /// Containers on their way to the metrics loop.
 const SEEN: usize = 64;
-/// Of what lines may take on disk, datapoints may take so many thirds more: at the default two weeks of busy
-/// minutes, which take two blocks of the disk each.
-const THIRDS: u64 = 2;
 /// How often the host's group is asked for until there is an answer.
 const GROUP_AGAIN: Duration = Duration::from_mins(5);
 
@@ -108,8 +105,7 @@ impl Measure {
         place: &Place<'_>,
     ) -> anyhow::Result<mpsc::Sender<Seen>> {
         let Place { config, identity, local, spool_directory, lines, counters, read, stop } = *place;
-        let limit = config.spool.max_bytes / 3 * THIRDS;
-        let (spool, recovered) = Spool::open(&spool_directory.join(METRICS), limit)?;
+        let (spool, recovered) = Spool::open(&spool_directory.join(METRICS), config.spool.datapoint_bytes())?;
         let spool = Arc::new(spool.of_datapoints());
         if recovered.batches > 0 {
             info!("{} batches of datapoints wait in the spool from an earlier run", recovered.batches);

@@ -11,7 +11,7 @@ use crate::config::Spool;
 const WHAT: &str = "spool";
 
 /// The directory, and the room on its file system.
-pub(super) fn findings(spool: &Spool) -> Vec<Finding> {
+pub(super) fn findings(spool: &Spool, measures: bool) -> Vec<Finding> {
     let directory = &spool.directory;
     // The daemon makes what is missing, if it may write in the nearest one there is.
     let Some(existing) = directory.ancestors().find(|ancestor| ancestor.exists()) else { return Vec::new() };
@@ -23,7 +23,8 @@ pub(super) fn findings(spool: &Spool) -> Vec<Finding> {
         return vec![not_writable(directory, existing, error)];
     }
     let state = if existing == directory.as_path() { "is writable" } else { "can be created" };
-    vec![Finding::good(WHAT, format!("{} {state}", directory.display())), room(existing, spool.max_bytes)]
+    let most = spool.max_bytes + if measures { spool.datapoint_bytes() } else { 0 };
+    vec![Finding::good(WHAT, format!("{} {state}", directory.display())), room(existing, most)]
 }
 
 fn not_writable(directory: &Path, existing: &Path, error: rustix::io::Errno) -> Finding {
@@ -51,7 +52,7 @@ fn room(existing: &Path, max_bytes: u64) -> Finding {
 }
 
 fn judge_room(free: u64, max_bytes: u64) -> Finding {
-    let detail = format!("{} free, and it may take {}", mebibytes(free), mebibytes(max_bytes));
+    let detail = format!("{} free, and all that waits may take {}", mebibytes(free), mebibytes(max_bytes));
     // Half of what is free is left to the containers, which fill disks too.
     if free / 2 >= max_bytes {
         Finding::good("spool room", detail)
@@ -72,7 +73,7 @@ mod tests {
 
     fn verdicts(directory: &Path) -> Vec<Verdict> {
         let spool = Spool { directory: directory.to_owned(), max_bytes: 0 };
-        findings(&spool).into_iter().map(|finding| finding.verdict).collect()
+        findings(&spool, true).into_iter().map(|finding| finding.verdict).collect()
     }
 
     #[test]
