@@ -24,10 +24,6 @@ use tokio::time::{Instant, timeout};
 use crate::metrics::{Readings, health, name};
 pub use url::{BadUrl, Url, parse_url};
 
-/// How long the whole look may take: what a target group has for its time-out by default.
-/// <https://docs.aws.amazon.com/elasticloadbalancing/latest/application/target-group-health-checks.html>
-pub const TIMEOUT: Duration = Duration::from_secs(5);
-
 /// By this the probe's access lines are told from those of users.
 pub const AGENT: &str = concat!("starttech-agent/", env!("CARGO_PKG_VERSION"));
 

@@ -8,6 +8,8 @@ use tokio::net::TcpListener;
 
 use super::*;
 
+const TIMEOUT: Duration = Duration::from_secs(5);
+
 /// Looks once at a service that answers the request's header with what `answer` does, and returns what
 /// was measured and the request.
 async fn look<F>(timeout: Duration, answer: impl FnOnce(TcpStream) -> F) -> (Probe, Readings, String)
