@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
-//! `cli ▶ daemon ▶ config ▶ edges ▶ logs ▶ metrics ▶ retry`.
+//! `cli ▶ daemon ▶ config ▶ edges ▶ provision ▶ alarms ▶ logs ▶ metrics ▶ retry`.
 
 pub mod cli;
 
@@ -31,6 +31,10 @@ pub mod sample;
 
 pub mod systemd;
 pub mod telemetry;
+
+pub mod provision;
+
+pub mod alarms;
 
 pub mod logs;
 
