@@ -139,7 +139,6 @@ pub struct Metric {
 /// `ComparisonOperator`: the datapoint on the left, the threshold on the right.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[expect(missing_docs, reason = "the names say it")]
-#[expect(clippy::enum_variant_names, reason = "the service's own words")]
 pub enum Comparison {
     GreaterThanOrEqualToThreshold,
     GreaterThanThreshold,
