@@ -9,10 +9,18 @@
 //!
 //! Pure: no clock, no disk, no network, no SDK. Nothing here calls AWS; [`Account`] is who does.
 
+pub mod alarm;
+pub mod dashboard;
 pub mod desired;
 pub mod mark;
+mod need;
 pub mod parts;
 pub mod plan;
+mod price;
+pub mod query;
+#[cfg(test)]
+mod tests;
+pub mod topic;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -63,6 +71,8 @@ pub struct Settings {
     pub off: Vec<String>,
     /// What the alarms compare with.
     pub thresholds: Thresholds,
+    /// How often the agents look and send: `metrics.sample` and `metrics.flush`.
+    pub rhythm: Rhythm,
     /// Also what would have no data now, because the account does not collect it.
     pub without_data: bool,
     /// Put on everything that takes tags.
@@ -79,6 +89,33 @@ pub enum Wanted {
     Nothing,
     /// This one.
     Named(String),
+}
+
+/// How often agents look at everything and send what came of it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Rhythm {
+    /// Seconds between two looks.
+    pub sample_s: f64,
+    /// Seconds that a datapoint is about.
+    pub flush_s: u32,
+}
+
+impl Default for Rhythm {
+    fn default() -> Self {
+        Self { sample_s: 10.0, flush_s: 60 }
+    }
+}
+
+impl Rhythm {
+    /// Seconds that a period of an alarm has at least: a minute, but for agents that send less often.
+    pub fn period_s(self) -> u32 {
+        self.flush_s.max(60)
+    }
+
+    /// The looks of one agent in such a period. None is longer than what it belongs to.
+    pub fn looks(self) -> f64 {
+        f64::from(self.period_s()) / self.sample_s.clamp(0.1, f64::from(self.flush_s.max(1)))
+    }
 }
 
 /// What the alarms compare with, in the units of their metrics.

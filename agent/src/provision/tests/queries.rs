@@ -1,0 +1,139 @@
+//! Saved queries ask for what lines have, as they are shipped.
+
+use std::collections::BTreeSet;
+
+use super::{parts, settings};
+use crate::logs::structure::structure;
+use crate::provision::desired::desired;
+use crate::provision::query::ALL;
+use crate::provision::{Content, dashboard};
+use serde_json::Value;
+
+/// What the four writers print.
+const LINES: [&str; 8] = [
+    r#"[GIN] 2026/03/04 - 05:06:07 | 401 |    1.250375ms |        10.9.0.1 | GET      "/tasks/7?x=1""#,
+    r#"[GIN] 2026/03/04 - 05:06:07 | 500 |    731µs |             ::1 | DELETE   "/tasks/9""#,
+    r#"time=2026-03-04T05:06:07.000Z level=WARN msg="slow" latency=3.0420ms"#,
+    "2026/03/04 05:06:07 could not connect: connection refused",
+    r#"{"time":"2026-03-04T05:06:07Z","level":"INFO","msg":"server is starting"}"#,
+    "panic: queue is closed\n\ngoroutine 34 [running]:\nmain.main()\n\t/app/main.go:7 +0x1",
+    "2026/03/04 05:06:07 [Recovery] 2026/03/04 - 05:06:07 panic recovered:\nGET /tasks HTTP/1.1\r\nHost: x\r\n\r\nboom\n/app/main.go:7 (0x1)\n\tmain: f()\n",
+    "prose of anybody",
+];
+
+/// The members of shipped lines.
+fn shipped() -> BTreeSet<String> {
+    let mut fields = BTreeSet::new();
+    for line in LINES {
+        let mut out = String::new();
+        let text = if structure(line, 1_772_600_767_000_000_000, &mut out) { &out } else { line };
+        if let Ok(Value::Object(members)) = serde_json::from_str(text) {
+            fields.extend(members.into_iter().map(|(key, _)| key));
+        }
+    }
+    fields
+}
+
+/// Commands, operators and functions.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_QuerySyntax.html>
+const WORDS: &str = "fields filter stats sort limit parse display dedup by as and or not in like asc desc \
+    count sum min max avg pct count_distinct strlen floor ispresent bin m SOURCE";
+/// Those that the service adds to every line.
+/// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/logs/CWL_AnalyzeLogData-discoverable-fields.html>
+const ADDED: &str = "@timestamp @message @logStream @log";
+
+/// The fields that a query asks for, and those it makes itself.
+fn asked(query: &str) -> (BTreeSet<String>, BTreeSet<String>) {
+    let mut made = BTreeSet::new();
+    let mut text = String::new();
+    for line in query.lines().filter(|line| !line.trim_start().starts_with('#')) {
+        // Texts and patterns hold no fields; groups of patterns are some.
+        let mut rest = line;
+        while let Some(at) = rest.find(['"', '\'']).into_iter().chain(pattern(rest)).min() {
+            let end = rest[at..].chars().next().unwrap();
+            text.push_str(&rest[..at]);
+            let inside = &rest[at + 1..];
+            let close = (0..inside.len()).find(|at| {
+                inside[*at..].starts_with(end) && (*at == 0 || inside.as_bytes()[*at - 1] != b'\\')
+            });
+            let close = close.unwrap_or_else(|| panic!("no end of {end} in {line}"));
+            made.extend(inside[..close].split("(?<").skip(1).map(|name| name.split('>').next().unwrap().to_owned()));
+            text.push(' ');
+            rest = &inside[close + 1..];
+        }
+        text.push_str(rest);
+        text.push('\n');
+    }
+    let words: Vec<&str> =
+        text.split(|c: char| !(c.is_alphanumeric() || "_@.".contains(c))).filter(|word| !word.is_empty()).collect();
+    made.extend(words.windows(2).filter(|pair| pair[0] == "as").map(|pair| pair[1].to_owned()));
+    let known: BTreeSet<&str> = WORDS.split_whitespace().collect();
+    let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
+    let asked = words.into_iter().filter(|word| !known.contains(word) && !is_number(word));
+    (asked.map(str::to_owned).collect(), made)
+}
+
+/// Where a pattern begins: a slash that does not divide.
+fn pattern(text: &str) -> Option<usize> {
+    ["like /", " /^"].iter().filter_map(|before| Some(text.find(before)? + before.find('/')?)).min()
+}
+
+fn check(name: &str, query: &str) {
+    let shipped = shipped();
+    let (asked, made) = asked(query);
+    let unknown: Vec<&String> = asked
+        .iter()
+        .filter(|field| {
+            !shipped.contains(*field) && !made.contains(*field) && !ADDED.split(' ').any(|added| added == *field)
+        })
+        .collect();
+    assert!(unknown.is_empty(), "{name} asks for {unknown:?}, which no line has: {query}");
+    assert!(!asked.is_empty(), "{name}");
+}
+
+#[test]
+fn the_fields_of_shipped_lines_are_known() {
+    let expected = ["ip", "latency_ms", "level", "method", "msg", "path", "stack", "status", "time"];
+    assert_eq!(shipped().iter().map(String::as_str).collect::<Vec<_>>(), expected);
+    let (asked, made) = asked("filter x = \"a b\" and y like /c \\/ (?<group>d)/ | stats count(*) as n by z, bin(1m)");
+    assert_eq!(asked.iter().map(String::as_str).collect::<Vec<_>>(), ["n", "x", "y", "z"]);
+    assert_eq!(made.iter().map(String::as_str).collect::<Vec<_>>(), ["group", "n"]);
+}
+
+#[test]
+fn saved_queries_ask_only_for_fields_that_lines_have() {
+    for query in ALL {
+        assert!(query.text.starts_with("# "), "{}: the first line is the title", query.name);
+        assert!(!query.text.contains("\n\n") && !query.text.contains('\r'), "{}", query.name);
+        check(query.name, query.text);
+    }
+    for resource in desired(&settings(), &parts()).resources {
+        if let Content::SavedQuery { log_group_names, query_string } = resource.content {
+            // <https://docs.aws.amazon.com/AmazonCloudWatchLogs/latest/APIReference/API_PutQueryDefinition.html>
+            assert!(query_string.len() <= 10_000 && resource.address.name.len() <= 255);
+            assert!(!log_group_names.is_empty());
+            check(&resource.address.name, &query_string);
+        }
+    }
+}
+
+#[test]
+fn the_dashboards_queries_do_too() {
+    for body in [serde_json::from_str(dashboard::IMPORTABLE).unwrap(), dashboard::render(&settings(), &parts())] {
+        let widgets = body["widgets"].as_array().unwrap();
+        let queries: Vec<&str> = widgets.iter().filter_map(|widget| widget["properties"]["query"].as_str()).collect();
+        assert_eq!(queries.len(), 4);
+        for query in queries {
+            let rest = query.strip_prefix("SOURCE '/starttech/backend' | ").unwrap();
+            check("a widget", rest);
+        }
+    }
+}
+
+#[test]
+fn health_checks_are_left_out_of_what_they_would_mislead() {
+    for query in ALL {
+        let judges_requests = query.text.contains("pct(") || query.text.contains("as requests") || query.text.contains("sort latency_ms");
+        assert!(!judges_requests || query.text.contains("not like /^\\/health/"), "{}", query.name);
+    }
+}
