@@ -151,11 +151,7 @@ impl Definition {
             slow_down(&mut alarm, settings.rhythm.period_s());
         }
         Ok(Resource {
-            address: Address {
-                kind: Kind::Alarm,
-                region: region.to_owned(),
-                name: alarm.alarm_name.clone(),
-            },
+            address: Address { kind: Kind::Alarm, region: region.to_owned(), name: alarm.alarm_name.clone() },
             content: Content::Alarm(alarm.normal()),
             tags: self.tags(settings),
         })
@@ -278,8 +274,10 @@ impl<'a> Named<'a> {
 /// An alarm on what agents send less often than its period: over as long a time, in fewer and longer periods.
 fn slow_down(alarm: &mut Alarm, least_s: u32) {
     let mut periods: Vec<&mut u32> = alarm.period.iter_mut().collect();
-    periods.extend(alarm.metrics.iter_mut().filter_map(|query| Some(&mut query.metric_stat.as_mut()?.period)));
-    let Some(period_s) = periods.iter().map(|period| **period).max().filter(|period| *period < least_s) else {
+    periods
+        .extend(alarm.metrics.iter_mut().filter_map(|query| Some(&mut query.metric_stat.as_mut()?.period)));
+    let Some(period_s) = periods.iter().map(|period| **period).max().filter(|period| *period < least_s)
+    else {
         return;
     };
     for period in periods {

@@ -25,28 +25,26 @@ pub fn desired(settings: &Settings, parts: &Parts) -> Desired {
     resources.extend(topic::topics(settings, parts, &tags));
 
     let mut notes = Vec::new();
-    let mut lacking: BTreeMap<Need, Vec<String>> = BTreeMap::new();
+    let mut lacking: BTreeMap<Need, LeftOut> = BTreeMap::new();
     let mut made = Vec::new();
     for came in alarms(settings, parts) {
         match came {
             Came::Made(name, resource) => made.push((name, resource)),
+            // The first is the part itself, without which there is nothing to enable.
             Came::Lacks(name, needs) => {
-                // The first is the part itself, without which there is nothing to enable.
-                for need in needs.into_iter().take(1) {
-                    lacking.entry(need).or_default().push(format!("the alarm {name}"));
+                if let Some(need) = needs.into_iter().next() {
+                    lacking.entry(need).or_default().alarms.push(name);
                 }
             }
             Came::Fault(fault) => notes.push(fault),
         }
     }
     let drawn = dashboard::draw(settings, parts, &made);
-    for (need, widgets) in drawn.lacking {
-        let all = lacking.entry(need).or_default();
-        all.extend(widgets.into_iter().map(|title| format!("the widget {title:?}")));
+    for (need, titles) in drawn.lacking {
+        lacking.entry(need).or_default().widgets = titles;
     }
-    for (need, left_out) in lacking {
-        notes.push(format!("left out: {}. {}", left_out.join(", "), sentence(&need.advice(parts))));
-    }
+    let told = lacking.into_iter().filter(|(need, _)| !need.is_unwanted(settings));
+    notes.extend(told.map(|(need, left_out)| format!("{}; {}", left_out.words(), need.advice(parts))));
     resources.extend(made.into_iter().map(|(_, resource)| resource));
     resources.push(Resource {
         address: Address {
@@ -64,9 +62,30 @@ pub fn desired(settings: &Settings, parts: &Parts) -> Desired {
     Desired { resources, notes }
 }
 
-fn sentence(words: &str) -> String {
-    let mut letters = words.chars();
-    letters.next().map_or_else(String::new, |first| first.to_uppercase().chain(letters).collect())
+/// What there cannot be for want of one thing.
+#[derive(Debug, Default)]
+struct LeftOut {
+    /// Short names.
+    alarms: Vec<&'static str>,
+    /// Titles.
+    widgets: Vec<String>,
+}
+
+impl LeftOut {
+    /// `left out: the alarm cache-hit-rate, 2 widgets`
+    fn words(&self) -> String {
+        let alarms = match self.alarms.as_slice() {
+            [] => None,
+            [one] => Some(format!("the alarm {one}")),
+            many => Some(format!("the alarms {}", many.join(" "))),
+        };
+        let widgets = match self.widgets.as_slice() {
+            [] => None,
+            [one] => Some(format!("the widget {one:?}")),
+            many => Some(format!("{} widgets", many.len())),
+        };
+        format!("left out: {}", alarms.into_iter().chain(widgets).collect::<Vec<_>>().join(", "))
+    }
 }
 
 fn log_groups(settings: &Settings, parts: &Parts, tags: &BTreeMap<String, String>) -> Vec<Resource> {

@@ -3,7 +3,7 @@
 //! Knows the metrics that somebody has to enable first. It finds no part: that is `parts`.
 
 use super::parts::Parts;
-use super::Settings;
+use super::{Settings, Wanted};
 
 /// What an alarm or a widget cannot do without.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -66,6 +66,18 @@ impl Need {
             Self::GroupMetrics => parts.group_metrics || settings.without_data,
             Self::AdditionalMetrics => parts.additional_metrics || settings.without_data,
         }
+    }
+
+    /// Whether the operator said that there is none: nothing to tell then.
+    pub(super) fn is_unwanted(self, settings: &Settings) -> bool {
+        let wanted = match self {
+            Self::AutoScalingGroup => &settings.auto_scaling_group,
+            Self::LoadBalancer => &settings.load_balancer,
+            Self::TargetGroup => &settings.target_group,
+            Self::Distribution => &settings.distribution,
+            Self::GroupMetrics | Self::AdditionalMetrics => return false,
+        };
+        *wanted == Wanted::Nothing
     }
 
     /// What is missing, and what to do about it.

@@ -2,6 +2,7 @@
 
 mod alarms;
 mod dashboard;
+mod document;
 mod queries;
 
 use std::collections::BTreeMap;
@@ -12,7 +13,7 @@ use serde_json::{Value, json};
 use super::desired::{Desired, desired};
 use super::mark::{Mark, REVISION};
 use super::parts::Parts;
-use super::{Content, Kind, Resource, Settings};
+use super::{Content, Kind, Resource, Settings, Wanted};
 
 /// As the platform leaves an account, with all that can be enabled.
 pub(in crate::provision) fn settings() -> Settings {
@@ -85,11 +86,22 @@ fn everything_of_this_revision() {
 fn what_is_left_out_is_said_with_what_mends_it() {
     let parts = Parts { group_metrics: false, additional_metrics: false, target_group: None, ..parts() };
     let notes = desired(&settings(), &parts).notes;
-    expect![[""]].assert_eq(&notes.join("\n"));
+    expect![[r#"
+        left out: the alarms unhealthy-targets no-healthy-target response-time error-rate, 5 widgets; there is no target group: if there is, name it (provision.target_group)
+        left out: the alarm asg-below-desired, the widget "Auto Scaling group: desired against in service (hosts)"; the Auto Scaling group sends no metrics of its own: aws autoscaling enable-metrics-collection --auto-scaling-group-name starttech-asg --granularity 1Minute --region eu-west-1
+        left out: the alarm cache-hit-rate, the widget "CloudFront: cache hit rate (% of requests)"; the distribution sends no additional metrics: aws cloudfront create-monitoring-subscription --distribution-id E1EXAMPLE2345 --monitoring-subscription RealtimeMetricsSubscriptionConfig={RealtimeMetricsSubscriptionStatus=Enabled}
+        17 alarms on 19 metrics, 3 composite alarms and 1 dashboard: about $6.40 a month by list price, less what the account's free tier still has (10 alarm metrics, 3 dashboards)"#]].assert_eq(&notes.join("\n"));
+
+    let none = Settings { target_group: Wanted::Nothing, ..settings() };
+    assert!(!desired(&none, &parts).notes.join(" ").contains("target group"), "the operator knows");
 
     let nothing = Parts { region: "eu-west-1".into(), account_id: "123456789012".into(), ..Parts::default() };
     let Desired { resources, notes } = desired(&settings(), &nothing);
-    expect![[""]].assert_eq(&notes.join("\n"));
+    expect![[r#"
+        left out: the alarms cpu-warning cpu-critical cpu-credits memory disk instance-check asg-below-desired container-down container-restarts health-down error-rate-backend error-lines panics agent-silent agent-falling-behind events-dropped, 19 widgets; there is no Auto Scaling group: if there is, name it (host.auto_scaling_group)
+        left out: the alarms unhealthy-targets no-healthy-target response-time error-rate load-balancer-5xx, 6 widgets; there is no load balancer: if there is, name it (provision.load_balancer)
+        left out: the alarms cloudfront-error-rate cache-hit-rate, 3 widgets; there is no CloudFront distribution: if there is, name it (provision.distribution)
+        1 dashboard: about $3.00 a month by list price, less what the account's free tier still has (10 alarm metrics, 3 dashboards)"#]].assert_eq(&notes.join("\n"));
     let alarms = resources.iter().filter(|resource| resource.address.kind == Kind::Alarm).count();
     assert_eq!(alarms, 0, "every alarm is about a part");
 }
@@ -131,21 +143,26 @@ fn everything_carries_the_mark_and_stands_in_the_order_of_kinds() {
     addresses.sort();
     addresses.dedup();
     assert_eq!(addresses.len(), resources.len());
-    let kinds = Kind::ALL.map(|kind| resources.iter().filter(|resource| resource.address.kind == kind).count());
+    let kinds =
+        Kind::ALL.map(|kind| resources.iter().filter(|resource| resource.address.kind == kind).count());
     assert_eq!(kinds, [2, 2, 4, 23, 3, 1, 13]);
 }
 
 #[test]
 fn topics_are_for_alarms_of_this_account_and_the_named_roles() {
     let of = |settings: &Settings, parts: &Parts| -> Vec<(String, Value)> {
-        let topics = desired(settings, parts).resources.into_iter().filter_map(|resource| match resource.content {
-            Content::Topic { policy } => Some((resource.address.region, policy)),
-            _ => None,
-        });
+        let topics =
+            desired(settings, parts).resources.into_iter().filter_map(|resource| match resource.content {
+                Content::Topic { policy } => Some((resource.address.region, policy)),
+                _ => None,
+            });
         topics.collect()
     };
     let with = of(&settings(), &parts());
-    assert_eq!(with.iter().map(|(region, _)| region.as_str()).collect::<Vec<_>>(), ["eu-west-1", "us-east-1"]);
+    assert_eq!(
+        with.iter().map(|(region, _)| region.as_str()).collect::<Vec<_>>(),
+        ["eu-west-1", "us-east-1"]
+    );
     for (region, policy) in &with {
         let source = &policy["Statement"][0]["Condition"];
         assert_eq!(source["StringEquals"]["aws:SourceAccount"], "123456789012");

@@ -32,11 +32,10 @@ pub(in crate::provision) fn values(settings: &Settings, parts: &Parts) -> Map<St
         "cloudfront_error_rate": limit.cloudfront_error_rate,
         "delivery_lag": limit.delivery_lag,
     });
-    let parts =
-        ["AutoScalingGroupName", "LoadBalancer", "TargetGroup", "DistributionId"].map(|name| {
-            let value = need::dimension(name, parts)?;
-            Some((name.to_owned(), Value::from(value)))
-        });
+    let parts = ["AutoScalingGroupName", "LoadBalancer", "TargetGroup", "DistributionId"].map(|name| {
+        let value = need::dimension(name, parts)?;
+        Some((name.to_owned(), Value::from(value)))
+    });
     let mut all = values.as_object_mut().map(std::mem::take).unwrap_or_default();
     all.extend(parts.into_iter().flatten());
     all

@@ -33,8 +33,7 @@ fn composites(settings: &Settings, parts: &Parts) -> BTreeMap<String, Composite>
 
 pub(super) fn metrics(alarm: &Alarm) -> Vec<(Metric, u32, String)> {
     let stats = alarm.metrics.iter().filter_map(|query| query.metric_stat.as_ref());
-    let mut all: Vec<_> =
-        stats.map(|stat| (stat.metric.clone(), stat.period, stat.stat.clone())).collect();
+    let mut all: Vec<_> = stats.map(|stat| (stat.metric.clone(), stat.period, stat.stat.clone())).collect();
     if let (Some(namespace), Some(metric_name)) = (&alarm.namespace, &alarm.metric_name) {
         let metric = Metric {
             namespace: namespace.clone(),
@@ -96,7 +95,12 @@ fn our_own_metrics_are_sent_by_default_with_these_dimensions() {
 pub(super) const OTHERS: &[(&str, &str, &[&str], &[&str])] = &[
     ("AWS/ApplicationELB", "RequestCount", &["LoadBalancer", "TargetGroup"], &["Sum"]),
     ("AWS/ApplicationELB", "RequestCount", &["LoadBalancer"], &["Sum"]),
-    ("AWS/ApplicationELB", "TargetResponseTime", &["LoadBalancer", "TargetGroup"], &["Average", "p50", "p95", "p99"]),
+    (
+        "AWS/ApplicationELB",
+        "TargetResponseTime",
+        &["LoadBalancer", "TargetGroup"],
+        &["Average", "p50", "p95", "p99"],
+    ),
     ("AWS/ApplicationELB", "HTTPCode_Target_2XX_Count", &["LoadBalancer", "TargetGroup"], &["Sum"]),
     ("AWS/ApplicationELB", "HTTPCode_Target_3XX_Count", &["LoadBalancer", "TargetGroup"], &["Sum"]),
     ("AWS/ApplicationELB", "HTTPCode_Target_4XX_Count", &["LoadBalancer", "TargetGroup"], &["Sum"]),
@@ -104,16 +108,36 @@ pub(super) const OTHERS: &[(&str, &str, &[&str], &[&str])] = &[
     ("AWS/ApplicationELB", "HTTPCode_ELB_5XX_Count", &["LoadBalancer"], &["Sum"]),
     ("AWS/ApplicationELB", "RejectedConnectionCount", &["LoadBalancer"], &["Sum"]),
     ("AWS/ApplicationELB", "TargetConnectionErrorCount", &["LoadBalancer", "TargetGroup"], &["Sum"]),
-    ("AWS/ApplicationELB", "HealthyHostCount", &["LoadBalancer", "TargetGroup"], &["Average", "Minimum", "Maximum"]),
-    ("AWS/ApplicationELB", "UnHealthyHostCount", &["LoadBalancer", "TargetGroup"], &["Average", "Minimum", "Maximum"]),
+    (
+        "AWS/ApplicationELB",
+        "HealthyHostCount",
+        &["LoadBalancer", "TargetGroup"],
+        &["Average", "Minimum", "Maximum"],
+    ),
+    (
+        "AWS/ApplicationELB",
+        "UnHealthyHostCount",
+        &["LoadBalancer", "TargetGroup"],
+        &["Average", "Minimum", "Maximum"],
+    ),
     ("AWS/EC2", "CPUUtilization", &["AutoScalingGroupName"], &["Average", "Minimum", "Maximum"]),
     ("AWS/EC2", "CPUCreditBalance", &["AutoScalingGroupName"], &["Average", "Minimum", "Maximum"]),
     ("AWS/EC2", "StatusCheckFailed", &["AutoScalingGroupName"], &["Maximum", "Sum"]),
     ("AWS/EC2", "StatusCheckFailed_System", &["AutoScalingGroupName"], &["Maximum", "Sum"]),
     ("AWS/EC2", "NetworkIn", &["AutoScalingGroupName"], &["Sum", "Average"]),
     ("AWS/EC2", "NetworkOut", &["AutoScalingGroupName"], &["Sum", "Average"]),
-    ("AWS/AutoScaling", "GroupDesiredCapacity", &["AutoScalingGroupName"], &["Average", "Minimum", "Maximum"]),
-    ("AWS/AutoScaling", "GroupInServiceInstances", &["AutoScalingGroupName"], &["Average", "Minimum", "Maximum"]),
+    (
+        "AWS/AutoScaling",
+        "GroupDesiredCapacity",
+        &["AutoScalingGroupName"],
+        &["Average", "Minimum", "Maximum"],
+    ),
+    (
+        "AWS/AutoScaling",
+        "GroupInServiceInstances",
+        &["AutoScalingGroupName"],
+        &["Average", "Minimum", "Maximum"],
+    ),
     ("AWS/CloudFront", "Requests", &["DistributionId", "Region"], &["Sum"]),
     ("AWS/CloudFront", "4xxErrorRate", &["DistributionId", "Region"], &["Average"]),
     ("AWS/CloudFront", "5xxErrorRate", &["DistributionId", "Region"], &["Average"]),
@@ -131,7 +155,8 @@ fn aws_sends_these_metrics_with_these_dimensions_and_statistics() {
             let dimensions: Vec<&str> =
                 metric.dimensions.iter().map(|dimension| dimension.name.as_str()).collect();
             let known = OTHERS.iter().find(|(namespace, name, of, _)| {
-                (*namespace, *name, *of) == (metric.namespace.as_str(), metric.metric_name.as_str(), &*dimensions)
+                (*namespace, *name, *of)
+                    == (metric.namespace.as_str(), metric.metric_name.as_str(), &*dimensions)
             });
             let (namespace, _, _, stats) = known.unwrap_or_else(|| panic!("{id}: {metric:?}"));
             assert!(stats.contains(&stat.as_str()), "{id}: {stat} of {metric:?}");
@@ -194,7 +219,8 @@ fn thresholds_are_the_settings_own() {
 
 #[test]
 fn what_the_service_takes() {
-    let long = Settings { runbook: Some(format!("https://wiki.example.com/{}", "x".repeat(200))), ..settings() };
+    let long =
+        Settings { runbook: Some(format!("https://wiki.example.com/{}", "x".repeat(200))), ..settings() };
     for settings in [settings(), long] {
         for parts in all_parts() {
             for (id, (region, alarm)) in alarms(&settings, &parts) {
@@ -245,15 +271,15 @@ fn one_cause_makes_one_mail_whatever_is_off() {
     offs.push(Vec::new());
     for off in offs {
         for parts in [parts(), Parts { load_balancer: None, target_group: None, ..parts() }] {
-            let settings =
-                Settings { off: off.iter().map(|off| (*off).to_owned()).collect(), ..settings() };
+            let settings = Settings { off: off.iter().map(|off| (*off).to_owned()).collect(), ..settings() };
             let (metric, composite) = (alarms(&settings, &parts), composites(&settings, &parts));
             for name in off.iter().map(|off| format!("starttech-{off}")) {
                 assert!(!composite.contains_key(&name));
                 assert!(metric.values().all(|(_, alarm)| alarm.alarm_name != name));
             }
             for alarm in composite.values() {
-                let named = alarm.alarm_rule.split('"').skip(1).step_by(2).chain(alarm.actions_suppressor.as_deref());
+                let named =
+                    alarm.alarm_rule.split('"').skip(1).step_by(2).chain(alarm.actions_suppressor.as_deref());
                 for name in named {
                     let exists = metric.values().any(|(_, alarm)| alarm.alarm_name == name);
                     assert!(exists, "{} names {name}, which is not there", alarm.alarm_name);

@@ -57,15 +57,19 @@ fn asked(query: &str) -> (BTreeSet<String>, BTreeSet<String>) {
                 inside[*at..].starts_with(end) && (*at == 0 || inside.as_bytes()[*at - 1] != b'\\')
             });
             let close = close.unwrap_or_else(|| panic!("no end of {end} in {line}"));
-            made.extend(inside[..close].split("(?<").skip(1).map(|name| name.split('>').next().unwrap().to_owned()));
+            made.extend(
+                inside[..close].split("(?<").skip(1).map(|name| name.split('>').next().unwrap().to_owned()),
+            );
             text.push(' ');
             rest = &inside[close + 1..];
         }
         text.push_str(rest);
         text.push('\n');
     }
-    let words: Vec<&str> =
-        text.split(|c: char| !(c.is_alphanumeric() || "_@.".contains(c))).filter(|word| !word.is_empty()).collect();
+    let words: Vec<&str> = text
+        .split(|c: char| !(c.is_alphanumeric() || "_@.".contains(c)))
+        .filter(|word| !word.is_empty())
+        .collect();
     made.extend(words.windows(2).filter(|pair| pair[0] == "as").map(|pair| pair[1].to_owned()));
     let known: BTreeSet<&str> = WORDS.split_whitespace().collect();
     let is_number = |word: &str| word.starts_with(|c: char| c.is_ascii_digit());
@@ -84,7 +88,9 @@ fn check(name: &str, query: &str) {
     let unknown: Vec<&String> = asked
         .iter()
         .filter(|field| {
-            !shipped.contains(*field) && !made.contains(*field) && !ADDED.split(' ').any(|added| added == *field)
+            !shipped.contains(*field)
+                && !made.contains(*field)
+                && !ADDED.split(' ').any(|added| added == *field)
         })
         .collect();
     assert!(unknown.is_empty(), "{name} asks for {unknown:?}, which no line has: {query}");
@@ -95,7 +101,8 @@ fn check(name: &str, query: &str) {
 fn the_fields_of_shipped_lines_are_known() {
     let expected = ["ip", "latency_ms", "level", "method", "msg", "path", "stack", "status", "time"];
     assert_eq!(shipped().iter().map(String::as_str).collect::<Vec<_>>(), expected);
-    let (asked, made) = asked("filter x = \"a b\" and y like /c \\/ (?<group>d)/ | stats count(*) as n by z, bin(1m)");
+    let (asked, made) =
+        asked("filter x = \"a b\" and y like /c \\/ (?<group>d)/ | stats count(*) as n by z, bin(1m)");
     assert_eq!(asked.iter().map(String::as_str).collect::<Vec<_>>(), ["n", "x", "y", "z"]);
     assert_eq!(made.iter().map(String::as_str).collect::<Vec<_>>(), ["group", "n"]);
 }
@@ -119,9 +126,12 @@ fn saved_queries_ask_only_for_fields_that_lines_have() {
 
 #[test]
 fn the_dashboards_queries_do_too() {
-    for body in [serde_json::from_str(dashboard::IMPORTABLE).unwrap(), dashboard::render(&settings(), &parts())] {
+    for body in
+        [serde_json::from_str(dashboard::IMPORTABLE).unwrap(), dashboard::render(&settings(), &parts())]
+    {
         let widgets = body["widgets"].as_array().unwrap();
-        let queries: Vec<&str> = widgets.iter().filter_map(|widget| widget["properties"]["query"].as_str()).collect();
+        let queries: Vec<&str> =
+            widgets.iter().filter_map(|widget| widget["properties"]["query"].as_str()).collect();
         assert_eq!(queries.len(), 4);
         for query in queries {
             let rest = query.strip_prefix("SOURCE '/starttech/backend' | ").unwrap();
@@ -133,7 +143,9 @@ fn the_dashboards_queries_do_too() {
 #[test]
 fn health_checks_are_left_out_of_what_they_would_mislead() {
     for query in ALL {
-        let judges_requests = query.text.contains("pct(") || query.text.contains("as requests") || query.text.contains("sort latency_ms");
+        let judges_requests = query.text.contains("pct(")
+            || query.text.contains("as requests")
+            || query.text.contains("sort latency_ms");
         assert!(!judges_requests || query.text.contains("not like /^\\/health/"), "{}", query.name);
     }
 }
