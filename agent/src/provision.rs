@@ -12,6 +12,7 @@
 pub mod alarm;
 pub mod dashboard;
 pub mod desired;
+pub mod export;
 pub mod mark;
 mod need;
 pub mod parts;
