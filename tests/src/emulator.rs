@@ -101,8 +101,13 @@ impl Drop for Emulator {
     }
 }
 
-/// The interpreter of the emulator's virtual environment, where the set-up put it.
+/// The interpreter of the emulator's virtual environment.
 fn python() -> PathBuf {
+    tool("python")
+}
+
+/// A program of the emulator's virtual environment, where the set-up put it.
+pub fn tool(name: &str) -> PathBuf {
     let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
     let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).expect("HOME is set");
     let cache = cache.join("starttech-agent-tests");
@@ -113,5 +118,5 @@ fn python() -> PathBuf {
         .filter(complete)
         .max_by_key(|path| fs::metadata(path.join("ready")).and_then(|ready| ready.modified()).ok());
     let found = latest.unwrap_or_else(|| panic!("no emulator below {}: run tests/setup.sh", cache.display()));
-    found.join("bin/python")
+    found.join("bin").join(name)
 }

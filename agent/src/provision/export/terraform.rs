@@ -40,7 +40,7 @@ pub fn terraform(desired: &Desired) -> Value {
     };
     let providers: Vec<Value> = regions.iter().enumerate().map(provider).collect();
     json!({
-        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.0"}}},
+        "terraform": {"required_providers": {"aws": {"source": "hashicorp/aws", "version": ">= 5.20"}}},
         "provider": {"aws": providers},
         "resource": resources,
     })
