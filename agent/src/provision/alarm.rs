@@ -63,6 +63,7 @@ pub(super) static DEFINITIONS: LazyLock<Vec<Definition>> = LazyLock::new(|| {
 
 /// What came of a definition.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "nearly all of a few dozen are of the large one")]
 pub(super) enum Came {
     /// An alarm, with its short name.
     Made(&'static str, Resource),
@@ -273,19 +274,17 @@ impl<'a> Named<'a> {
 
 /// An alarm on what agents send less often than its period: over as long a time, in fewer and longer periods.
 fn slow_down(alarm: &mut Alarm, least_s: u32) {
-    let mut periods: Vec<&mut u32> = alarm.period.iter_mut().collect();
-    periods
-        .extend(alarm.metrics.iter_mut().filter_map(|query| Some(&mut query.metric_stat.as_mut()?.period)));
-    let Some(period_s) = periods.iter().map(|period| **period).max().filter(|period| *period < least_s)
-    else {
+    let stats = alarm.metrics.iter_mut().filter_map(|query| query.metric_stat.as_mut());
+    let all: Vec<&mut u32> = alarm.period.iter_mut().chain(stats.map(|stat| &mut stat.period)).collect();
+    let longest_s = all.iter().map(|period| **period).max().unwrap_or(least_s);
+    if longest_s >= least_s {
         return;
-    };
-    for period in periods {
+    }
+    for period in all {
         *period = least_s;
     }
-    let fewer = |periods: u32| (periods * period_s).div_ceil(least_s).max(1);
-    alarm.evaluation_periods = fewer(alarm.evaluation_periods);
-    alarm.datapoints_to_alarm = alarm.datapoints_to_alarm.map(fewer);
+    let fewer = |count: &mut u32| *count = (*count * longest_s).div_ceil(least_s).max(1);
+    std::iter::once(&mut alarm.evaluation_periods).chain(&mut alarm.datapoints_to_alarm).for_each(fewer);
 }
 
 /// The ARN of an alarm.

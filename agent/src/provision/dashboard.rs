@@ -83,27 +83,22 @@ pub(super) fn draw(settings: &Settings, parts: &Parts, alarms: &[(&'static str, 
 }
 
 fn opening(settings: &Settings, parts: &Parts) -> String {
-    let mut text = format!("# {}\n\n", settings.dashboard);
     let names = [
         ("Auto Scaling group", &parts.auto_scaling_group),
         ("load balancer", &parts.load_balancer),
         ("distribution", &parts.distribution),
     ];
-    let names: Vec<String> = names
-        .into_iter()
-        .filter_map(|(what, name)| name.as_ref().map(|name| format!("{what} `{name}`")))
-        .collect();
-    if !names.is_empty() {
-        text.push_str(&names.join(", "));
-        text.push_str(". ");
-    }
-    text.push_str("Lines across the graphs are the thresholds of the alarms they name. ");
-    text.push_str(&format!("Saved queries in Logs Insights: `{}/`. ", settings.prefix));
-    if let Some(runbook) = &settings.runbook {
-        text.push_str(&format!("[Runbook]({runbook}). "));
-    }
-    text.push_str(&Mark::current(&settings.prefix).sentence());
-    text
+    let called = |(what, name): (&str, &Option<String>)| Some(format!("{what} `{}`", name.as_ref()?));
+    let names: Vec<String> = names.into_iter().filter_map(called).collect();
+    let sentences = [
+        (!names.is_empty()).then(|| format!("{}.", names.join(", "))),
+        Some("Lines across the graphs are the thresholds of the alarms they name.".to_owned()),
+        Some(format!("Saved queries in Logs Insights: `{}/`.", settings.prefix)),
+        settings.runbook.as_ref().map(|runbook| format!("[Runbook]({runbook}).")),
+        Some(Mark::current(&settings.prefix).sentence()),
+    ];
+    let sentences: Vec<String> = sentences.into_iter().flatten().collect();
+    format!("# {}\n\n{}", settings.dashboard, sentences.join(" "))
 }
 
 /// The alarms' states, a widget for each region.

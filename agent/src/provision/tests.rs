@@ -97,11 +97,11 @@ fn what_is_left_out_is_said_with_what_mends_it() {
 
     let nothing = Parts { region: "eu-west-1".into(), account_id: "123456789012".into(), ..Parts::default() };
     let Desired { resources, notes } = desired(&settings(), &nothing);
-    expect![[r#"
+    expect![[r"
         left out: the alarms cpu-warning cpu-critical cpu-credits memory disk instance-check asg-below-desired container-down container-restarts health-down error-rate-backend error-lines panics agent-silent agent-falling-behind events-dropped, 19 widgets; there is no Auto Scaling group: if there is, name it (host.auto_scaling_group)
         left out: the alarms unhealthy-targets no-healthy-target response-time error-rate load-balancer-5xx, 6 widgets; there is no load balancer: if there is, name it (provision.load_balancer)
         left out: the alarms cloudfront-error-rate cache-hit-rate, 3 widgets; there is no CloudFront distribution: if there is, name it (provision.distribution)
-        1 dashboard: about $3.00 a month by list price, less what the account's free tier still has (10 alarm metrics, 3 dashboards)"#]].assert_eq(&notes.join("\n"));
+        1 dashboard: about $3.00 a month by list price, less what the account's free tier still has (10 alarm metrics, 3 dashboards)"]].assert_eq(&notes.join("\n"));
     let alarms = resources.iter().filter(|resource| resource.address.kind == Kind::Alarm).count();
     assert_eq!(alarms, 0, "every alarm is about a part");
 }

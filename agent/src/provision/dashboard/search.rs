@@ -31,12 +31,13 @@ impl<'a> Search<'a> {
             let plain = name.chars().all(|c| c.is_alphanumeric() || "/_-".contains(c));
             if plain { name.to_owned() } else { format!("\"{name}\"") }
         };
-        let filter: String = known.iter().map(|(name, value)| format!(" {name}=\"{value}\"")).collect();
+        let terms: Vec<String> = known.iter().map(|(name, value)| format!(" {name}=\"{value}\"")).collect();
         format!(
-            "SEARCH('{{{},{}}} MetricName=\"{}\"{filter}', '{}', {})",
+            "SEARCH('{{{},{}}} MetricName=\"{}\"{}', '{}', {})",
             quoted(namespace),
             self.dimensions.join(","),
             self.metric,
+            terms.concat(),
             self.stat,
             self.period
         )

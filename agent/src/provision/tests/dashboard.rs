@@ -40,10 +40,10 @@ fn series(widget: &Value) -> Vec<(String, String, Vec<String>, String, u64)> {
             ));
         };
         // What is searched for among ids is the same, but for the ids.
-        let plain = expression.find("\" ").map_or_else(
-            || expression.to_owned(),
-            |at| format!("{}\"{}", &expression[..at], &expression[expression.find("', '").unwrap()..]),
-        );
+        let plain = match (expression.split_once("\" "), expression.split_once("', '")) {
+            (Some((before, _)), Some((_, behind))) => format!("{before}\"', '{behind}"),
+            _ => expression.to_owned(),
+        };
         let search = Search::parse(&plain)?;
         let names = search.dimensions.iter().map(|name| (*name).to_owned()).collect();
         Some((search.namespace.into(), search.metric.into(), names, search.stat.into(), search.period.into()))

@@ -50,18 +50,22 @@ fn asked(query: &str) -> (BTreeSet<String>, BTreeSet<String>) {
         // Texts and patterns hold no fields; groups of patterns are some.
         let mut rest = line;
         while let Some(at) = rest.find(['"', '\'']).into_iter().chain(pattern(rest)).min() {
-            let end = rest[at..].chars().next().unwrap();
-            text.push_str(&rest[..at]);
-            let inside = &rest[at + 1..];
-            let close = (0..inside.len()).find(|at| {
-                inside[*at..].starts_with(end) && (*at == 0 || inside.as_bytes()[*at - 1] != b'\\')
-            });
-            let close = close.unwrap_or_else(|| panic!("no end of {end} in {line}"));
-            made.extend(
-                inside[..close].split("(?<").skip(1).map(|name| name.split('>').next().unwrap().to_owned()),
-            );
+            let (before, quoted) = rest.split_at(at);
+            text.push_str(before);
             text.push(' ');
-            rest = &inside[close + 1..];
+            let mut letters = quoted.chars();
+            let end = letters.next().unwrap();
+            let inside = letters.as_str();
+            let mut escaped = false;
+            let close = inside.char_indices().find(|(_, c)| {
+                let closes = *c == end && !escaped;
+                escaped = *c == '\\' && !escaped;
+                closes
+            });
+            let (close, _) = close.unwrap_or_else(|| panic!("no end of {end} in {line}"));
+            let (within, after) = inside.split_at(close);
+            made.extend(within.split("(?<").skip(1).map(|name| name.split('>').next().unwrap().to_owned()));
+            rest = after.strip_prefix(end).unwrap();
         }
         text.push_str(rest);
         text.push('\n');
