@@ -3,6 +3,7 @@
 mod alarms;
 mod dashboard;
 mod document;
+mod insights;
 mod queries;
 
 use std::collections::BTreeMap;

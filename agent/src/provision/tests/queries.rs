@@ -2,15 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use super::{parts, settings};
+use expect_test::expect;
+use serde_json::Value;
+
+use super::{insights, parts, settings};
 use crate::logs::structure::structure;
 use crate::provision::desired::desired;
 use crate::provision::query::ALL;
 use crate::provision::{Content, dashboard};
-use serde_json::Value;
 
-/// What the four writers print.
-const LINES: [&str; 8] = [
+/// What the four writers print, and the agent.
+const LINES: [&str; 14] = [
     r#"[GIN] 2026/03/04 - 05:06:07 | 401 |    1.250375ms |        10.9.0.1 | GET      "/tasks/7?x=1""#,
     r#"[GIN] 2026/03/04 - 05:06:07 | 500 |    731µs |             ::1 | DELETE   "/tasks/9""#,
     r#"time=2026-03-04T05:06:07.000Z level=WARN msg="slow" latency=3.0420ms"#,
@@ -19,15 +21,28 @@ const LINES: [&str; 8] = [
     "panic: queue is closed\n\ngoroutine 34 [running]:\nmain.main()\n\t/app/main.go:7 +0x1",
     "2026/03/04 05:06:07 [Recovery] 2026/03/04 - 05:06:07 panic recovered:\nGET /tasks HTTP/1.1\r\nHost: x\r\n\r\nboom\n/app/main.go:7 (0x1)\n\tmain: f()\n",
     "prose of anybody",
+    r#"[GIN] 2026/03/04 - 05:06:07 | 200 |    1.1ms |        10.9.0.1 | GET      "/health""#,
+    r#"[GIN] 2026/03/04 - 05:06:07 | 200 |    9.1ms |        10.9.0.1 | GET      "/tasks""#,
+    r#"time=2026-03-04T05:06:07.000Z level=ERROR msg="cannot save" error="duplicate key""#,
+    r#"{"time":"2026-03-04T05:06:07Z","level":"INFO","msg":"Failed to connect to the database"}"#,
+    "npm error code 1",
+    "[starttech-agent] 12 events dropped from 2026-01-26T19:45:10Z to 2026-01-26T19:45:11Z: the spool was full (spool.max_bytes)",
 ];
+
+/// The messages that the agent makes of these lines.
+fn messages() -> Vec<String> {
+    let message = |line: &str| {
+        let mut out = String::new();
+        if structure(line, 1_772_600_767_000_000_000, &mut out) { out } else { line.to_owned() }
+    };
+    LINES.into_iter().map(message).collect()
+}
 
 /// The members of shipped lines.
 fn shipped() -> BTreeSet<String> {
     let mut fields = BTreeSet::new();
-    for line in LINES {
-        let mut out = String::new();
-        let text = if structure(line, 1_772_600_767_000_000_000, &mut out) { &out } else { line };
-        if let Ok(Value::Object(members)) = serde_json::from_str(text) {
+    for text in messages() {
+        if let Ok(Value::Object(members)) = serde_json::from_str(&text) {
             fields.extend(members.into_iter().map(|(key, _)| key));
         }
     }
@@ -103,7 +118,7 @@ fn check(name: &str, query: &str) {
 
 #[test]
 fn the_fields_of_shipped_lines_are_known() {
-    let expected = ["ip", "latency_ms", "level", "method", "msg", "path", "stack", "status", "time"];
+    let expected = ["error", "ip", "latency_ms", "level", "method", "msg", "path", "stack", "status", "time"];
     assert_eq!(shipped().iter().map(String::as_str).collect::<Vec<_>>(), expected);
     let (asked, made) =
         asked("filter x = \"a b\" and y like /c \\/ (?<group>d)/ | stats count(*) as n by z, bin(1m)");
@@ -152,4 +167,36 @@ fn health_checks_are_left_out_of_what_they_would_mislead() {
             || query.text.contains("sort latency_ms");
         assert!(!judges_requests || query.text.contains("not like /^\\/health/"), "{}", query.name);
     }
+}
+
+#[test]
+fn saved_queries_return_rows_on_shipped_lines_and_not_on_others() {
+    let messages = messages();
+    let mut rows = Vec::new();
+    for query in ALL {
+        let passing = insights::passing(query.text, &messages);
+        assert!(!passing.is_empty(), "{} returns nothing", query.name);
+        let numbers: Vec<String> = messages
+            .iter()
+            .enumerate()
+            .filter(|(_, message)| passing.contains(&message.as_str()))
+            .map(|(at, _)| at.to_string())
+            .collect();
+        rows.push(format!("{}: {}", query.name, numbers.join(" ")));
+    }
+    expect![[r"
+        errors: 1 3 5 6 10 11 12
+        errors-by-message: 1 3 5 6 10
+        failed-requests: 1
+        failures-over-time: 0 1 9
+        slow-requests: 0 1 9
+        latency-by-path: 0 1 9
+        requests-by-path-and-status: 0 1 9
+        requests-by-client: 0 1 9
+        failed-logins: 0
+        panics: 5 6
+        starts: 0 1 2 3 4 5 6 7 8 9 10 11 12 13
+        lines-by-container: 0 1 2 3 4 5 6 7 8 9 10 11 12 13
+        dropped-events: 13"]]
+    .assert_eq(&rows.join("\n"));
 }
