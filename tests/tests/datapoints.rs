@@ -25,6 +25,10 @@ fn files(directory: &Path) -> Vec<PathBuf> {
 fn spooled(directory: &Path) -> BTreeSet<i64> {
     let mut times = BTreeSet::new();
     for file in files(&directory.join("spool/metrics")) {
+        // One that is still being written is not there yet: a kill may come before its rename.
+        if file.extension().is_some_and(|extension| extension == "unfinished") {
+            continue;
+        }
         // One that has just been delivered is gone.
         let content = fs::read(&file).unwrap_or_default();
         let text = String::from_utf8_lossy(&content);
