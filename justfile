@@ -26,6 +26,13 @@ bench-metrics *ARGUMENTS:
     @# dockerd is root's.
     $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/bench-fast/starttech-agent}" target/bench-fast/bench-metrics {{ ARGUMENTS }}
 
+# How soon a container's death is told, as a table: --deaths 100, --at-once 200.
+bench-alerts *ARGUMENTS:
+    @# With the tests, so that the build is theirs: waiting, not computing, is what it measures.
+    cargo build --quiet --workspace --bins --tests --locked
+    @# dockerd is root's.
+    $([ "$(id -u)" = 0 ] || echo sudo) env "PATH=$PATH" STARTTECH_AGENT_BIN="${STARTTECH_AGENT_BIN:-$PWD/target/debug/starttech-agent}" target/debug/bench-alerts {{ ARGUMENTS }}
+
 # What each fault costs under load, as a table; fails if a promise breaks: --seconds 60 for the full one, --only, --rate, --jobs, --json …
 faults *ARGUMENTS:
     @# With the tests, so that the build is theirs.
@@ -57,3 +64,14 @@ advisories:
 # A thousand agents in virtual time: calls a second of each API beside the account's quota.
 fleet:
     cargo nextest run -p starttech-agent --test fleet --no-capture
+
+# The package of this release for this machine's architecture, in target/deb.
+deb:
+    packaging/deb/build.sh
+
+# The release's package on hosts of these releases: for every night, as it takes minutes.
+package-test *SUITES='bookworm jammy':
+    tests/setup.sh {{ SUITES }}
+    @# dockerd is root's.
+    export STARTTECH_AGENT_DEB="$(packaging/deb/build.sh)" STARTTECH_TEST_SUITES="{{ SUITES }}" && \
+        cargo nextest run --workspace --locked --no-capture -E 'binary(package) or binary(repository)'

@@ -36,6 +36,9 @@ if [ "$(id -u)" != 0 ]; then
   host=$(rustc -vV | sed -n 's/^host: //p' | tr 'a-z-' 'A-Z_')
   export "CARGO_TARGET_${host}_RUNNER=sudo --preserve-env env PATH=$PATH HOME=$HOME"
 fi
+# Around the binary of the tests, by whoever compiled it.
+STARTTECH_AGENT_DEB=${STARTTECH_AGENT_DEB:-$(packaging/deb/build.sh --binary "$STARTTECH_AGENT_BIN" "${CARGO_TARGET_DIR:-$PWD/target}/deb/tests")}
+export STARTTECH_AGENT_DEB
 cargo nextest run --workspace --locked
 
 step "faults"

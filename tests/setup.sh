@@ -1,6 +1,7 @@
 #!/bin/bash
 # Installs what the tests need on a fresh Debian 12 or Ubuntu 22.04 machine with Rust and git.
 # Runs as root or, through sudo, as anybody; does nothing the second time.
+# Arguments: the releases to test the package on, such as bookworm and jammy; else this machine's own.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -18,6 +19,16 @@ need curl curl
 need shellcheck shellcheck
 need iptables iptables
 need setpriv util-linux
+need objdump binutils
+need lintian lintian
+need apt-ftparchive apt-utils
+need gpg gpg
+need mmdebstrap mmdebstrap
+need zstd zstd
+# Ubuntu's package of a browser wants snapd, which containers do not have: Playwright's is taken there, below.
+browser() { command -v chromium || command -v google-chrome || command -v chromium-browser; }
+grep -q '^ID=ubuntu' /etc/os-release || browser >/dev/null || packages+=(chromium)
+fc-list 2>/dev/null | grep -q . || packages+=(fontconfig fonts-dejavu-core)
 [ -x /bin/busybox ] && [ -z "$(ldd /bin/busybox 2>/dev/null | grep '=>' || true)" ] || packages+=(busybox-static)
 [ -e /etc/ssl/certs/ca-certificates.crt ] || packages+=(ca-certificates)
 # Only systemd mounts the control groups by itself.
@@ -66,4 +77,32 @@ if [ ! -e "$emulator/ready" ]; then
   "$emulator/bin/pip" install --quiet --disable-pip-version-check --no-compile -r tests/emulator.txt
   touch "$emulator/ready"
 fi
+if ! browser >/dev/null; then
+  say "installing a browser by Playwright"
+  "$emulator/bin/pip" install --quiet --disable-pip-version-check playwright
+  as_root env "PLAYWRIGHT_BROWSERS_PATH=$cache/browser" "$emulator/bin/playwright" install --with-deps chromium >/dev/null
+  as_root ln -sf "$(find "$cache/browser" -path '*chrome-linux*/chrome' -type f | head -n 1)" /usr/local/bin/chromium
+fi
+# What reads the user data on a host. Unpacked, for installed it would have its say when this machine boots.
+schema=$cache/cloud-init
+if [ ! -e "$schema/ready" ]; then
+  say "unpacking cloud-init into $schema"
+  rm -rf "$schema"
+  mkdir -p "$schema"
+  apt-cache show cloud-init >/dev/null 2>&1 || as_root apt-get update -qq
+  (cd "$schema" && apt-get download -qq cloud-init 2>/dev/null && dpkg -x cloud-init_*.deb . && rm cloud-init_*.deb)
+  "$emulator/bin/pip" install --quiet --disable-pip-version-check --no-compile \
+    --target "$schema/usr/lib/python3/dist-packages" configobj==5.0.9
+  touch "$schema/ready"
+fi
+# Hosts to install the package on: of this machine's own release, or of those that are named.
+suites=("$@")
+[ ${#suites[@]} -gt 0 ] || suites=("$(sed -n 's/^VERSION_CODENAME=//p' /etc/os-release)")
+for suite in "${suites[@]}"; do
+  file=$cache/rootfs-$suite-$(sha256sum tests/rootfs.sh | cut -c1-12).tar.zst
+  if [ ! -e "$file" ]; then
+    say "making a root file system of $suite in $file"
+    as_root tests/rootfs.sh "$suite" "$file"
+  fi
+done
 say "ready"

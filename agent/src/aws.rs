@@ -13,11 +13,14 @@ use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 use aws_smithy_http_client::{Builder, Connector};
 use aws_smithy_runtime_api::client::http::{HttpConnectorSettings, SharedHttpClient};
 
+pub mod account;
+pub mod ask;
 pub mod logs;
 pub mod metrics;
 mod patience;
 pub mod probe;
 mod refusal;
+pub mod sns;
 pub mod tags;
 
 /// A host in the same region answers in milliseconds; what takes longer is a route that is missing.
@@ -34,6 +37,12 @@ const LOGS_VARIABLES: [&str; 3] =
 /// The same for the metrics client.
 const METRICS_VARIABLES: [&str; 3] =
     ["AWS_ENDPOINT_URL_MONITORING", "AWS_ENDPOINT_URL_CLOUDWATCH", "AWS_ENDPOINT_URL"];
+
+/// The same for the client of topics.
+const TOPICS_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_SNS", "AWS_ENDPOINT_URL"];
+
+/// The same for the client that says whose account it is.
+const IDENTITY_VARIABLES: [&str; 2] = ["AWS_ENDPOINT_URL_STS", "AWS_ENDPOINT_URL"];
 
 /// The client every connection to AWS goes through. A clone shares its pool.
 pub fn http_client() -> SharedHttpClient {
@@ -83,6 +92,24 @@ fn metrics_config(sdk: &SdkConfig) -> aws_sdk_cloudwatch::config::Builder {
     }
 }
 
+/// What the client of topics is made from.
+fn topics_config(sdk: &SdkConfig) -> aws_sdk_sns::config::Builder {
+    let builder = aws_sdk_sns::config::Builder::from(sdk);
+    match configured_endpoint(TOPICS_VARIABLES) {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    }
+}
+
+/// What the client that says whose account it is is made from.
+fn identity_config(sdk: &SdkConfig) -> aws_sdk_sts::config::Builder {
+    let builder = aws_sdk_sts::config::Builder::from(sdk);
+    match configured_endpoint(IDENTITY_VARIABLES) {
+        Some(endpoint) => builder.endpoint_url(endpoint),
+        None => builder,
+    }
+}
+
 /// Where the logs service of a region answers.
 pub fn logs_endpoint(region: &str) -> String {
     configured_endpoint(LOGS_VARIABLES).unwrap_or_else(|| endpoint("logs", region))
@@ -93,12 +120,26 @@ pub fn metrics_endpoint(region: &str) -> String {
     configured_endpoint(METRICS_VARIABLES).unwrap_or_else(|| endpoint("monitoring", region))
 }
 
+/// Where the service of topics of a region answers.
+pub fn topics_endpoint(region: &str) -> String {
+    configured_endpoint(TOPICS_VARIABLES).unwrap_or_else(|| endpoint("sns", region))
+}
+
 fn endpoint(service: &str, region: &str) -> String {
     let suffix = if region.starts_with("cn-") { ".cn" } else { "" };
     format!("https://{service}.{region}.amazonaws.com{suffix}")
 }
 
-fn configured_endpoint(variables: [&str; 3]) -> Option<String> {
+/// As ARNs begin in the region.
+fn partition(region: &str) -> &'static str {
+    match region {
+        region if region.starts_with("cn-") => "aws-cn",
+        region if region.starts_with("us-gov-") => "aws-us-gov",
+        _ => "aws",
+    }
+}
+
+fn configured_endpoint<const N: usize>(variables: [&str; N]) -> Option<String> {
     let variable = |name| std::env::var(name).ok().filter(|value| !value.is_empty());
     variables.into_iter().find_map(variable)
 }

@@ -4,11 +4,13 @@
 //! (`agent.toml`, then `conf.d/*.toml` beside it), the `STARTTECH_…` variables. Every fault of every
 //! layer is reported in one run. AWS's own variables are aws-config's affair.
 
+mod effective;
 pub mod fault;
 mod file;
 pub mod identity;
 mod keys;
 mod read;
+mod sections;
 mod values;
 
 use std::ffi::OsString;
@@ -18,18 +20,19 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use globset::GlobSet;
 use log::LevelFilter;
 use regex::{Regex, RegexSet};
 
+pub use self::effective::{Setting, effective, hidden};
 pub use self::fault::{Fault, Faults, Place};
 use self::file::{Entry, Kind, Value};
 pub use self::identity::{Identity, Origin};
+pub use self::sections::{Alerts, MetricSelection, SeriesWanted};
 use self::values::Values;
 use crate::logs::pattern::Pattern;
 use crate::logs::route::{Globs, Selection};
-use crate::metrics::Metric;
 use crate::probe::Url as HealthUrl;
+use crate::provision::Settings;
 
 /// Where the configuration is if nobody says otherwise.
 pub const DEFAULT_PATH: &str = "/etc/starttech-agent/agent.toml";
@@ -56,6 +59,12 @@ pub struct Config {
     pub health: Health,
     /// Where batches wait.
     pub spool: Spool,
+    /// Where a running daemon is asked.
+    pub control: Control,
+    /// What people are told of at once.
+    pub alerts: Alerts,
+    /// What shall stand in the account.
+    pub provision: Provision,
 }
 
 /// `[log]`
@@ -137,36 +146,6 @@ pub struct Metrics {
     pub patterns: Vec<Pattern>,
 }
 
-/// `metrics.series`
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct SeriesWanted {
-    /// The host's own.
-    pub instance: bool,
-    /// The one it shares with its group.
-    pub group: bool,
-}
-
-/// `metrics.on` and `metrics.off`
-#[derive(Debug, Clone, Default)]
-pub struct MetricSelection {
-    /// Sent besides the usual ones.
-    pub on: GlobSet,
-    /// Not sent in any case.
-    pub off: GlobSet,
-}
-
-impl MetricSelection {
-    /// Whether the metric is sent.
-    pub fn sends(&self, metric: &Metric) -> bool {
-        (metric.by_default || self.on.is_match(metric.name)) && !self.off.is_match(metric.name)
-    }
-
-    /// Whether the metric is shown where that costs nothing.
-    pub fn shows(&self, metric: &Metric) -> bool {
-        !self.off.is_match(metric.name)
-    }
-}
-
 /// `[health]`
 #[derive(Debug, Clone)]
 pub struct Health {
@@ -186,6 +165,26 @@ pub struct Spool {
     pub max_bytes: u64,
 }
 
+/// `[control]`
+#[derive(Debug, Clone)]
+pub struct Control {
+    /// The Unix socket; `None`: there is none. The default is in systemd's `RuntimeDirectory`.
+    pub socket: Option<PathBuf>,
+}
+
+/// `[provision]`, `[alerts]` and `[alarms]`
+#[derive(Debug, Clone)]
+pub struct Provision {
+    /// Whether the daemon sees to it. On: what the role allows is there without anybody thinking of it.
+    pub at_start: bool,
+    /// Whether somebody said so: else it is for instances alone.
+    pub at_start_written: bool,
+    /// By when it has begun to. Hosts that boot together must not all ask at once.
+    pub at_start_within: Duration,
+    /// What, with what the other sections say of it.
+    pub settings: Settings,
+}
+
 impl Spool {
     /// Most bytes that datapoints may take besides: at the default two weeks of busy minutes, which take two
     /// blocks of the disk each.
@@ -201,49 +200,7 @@ impl Config {
         path: Option<&Path>,
         environment: impl IntoIterator<Item = (OsString, OsString)>,
     ) -> Result<Self, Faults> {
-        let mut faults = Vec::new();
-        let mut layers = Vec::new();
-        let main = path.unwrap_or(Path::new(DEFAULT_PATH));
-        match fs::read(main) {
-            Ok(bytes) => layers.push((main.to_owned(), bytes)),
-            Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => {}
-            Err(error) => faults.push(unreadable(main, &error)),
-        }
-        let drop_ins = main.parent().unwrap_or(Path::new("")).join(DROP_IN_DIRECTORY);
-        match drop_in_files(&drop_ins) {
-            Ok(files) => {
-                for file in files {
-                    match fs::read(&file) {
-                        Ok(bytes) => layers.push((file, bytes)),
-                        Err(error) => faults.push(unreadable(&file, &error)),
-                    }
-                }
-            }
-            Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
-            Err(error) => faults.push(unreadable(&drop_ins, &error)),
-        }
-        let mut texts = Vec::new();
-        for (file, bytes) in layers {
-            let name = file.display().to_string();
-            match String::from_utf8(bytes) {
-                Ok(text) => texts.push((name, text)),
-                Err(error) => faults.push(not_utf8(&name, &error)),
-            }
-        }
-        let mut variables = Vec::new();
-        for (name, value) in environment {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(keys::VARIABLE_PREFIX)) else {
-                continue;
-            };
-            match value.into_string() {
-                Ok(value) => variables.push((name.to_owned(), value)),
-                Err(_) => faults.push(Fault {
-                    place: Place::of(name),
-                    what: "the value is not UTF-8".into(),
-                    mend: "set it to plain text, or unset it".into(),
-                }),
-            }
-        }
+        let (texts, variables, faults) = layers(path, environment);
         Self::from_layers(&texts, &variables, faults)
     }
 
@@ -258,7 +215,7 @@ impl Config {
         variables: &[(String, String)],
         mut faults: Vec<Fault>,
     ) -> Result<Self, Faults> {
-        let (mut entries, _) = file::entries("default", &keys::defaults());
+        let (mut entries, _) = file::entries(keys::DEFAULT, &keys::defaults());
         for (name, text) in files {
             let (found, wrong) = file::entries(name, text);
             entries.extend(found);
@@ -268,7 +225,8 @@ impl Config {
         entries.extend(variables.iter().filter(|(_, value)| !value.is_empty()).map(variable));
 
         let mut values = Values::new(entries, faults);
-        let config = Self {
+        let patterns = values.take(&keys::METRICS_PATTERNS, read::metrics::patterns);
+        let mut config = Self {
             region: values.take_optional(&keys::REGION, read::region),
             log: Log { level: values.take(&keys::LOG_LEVEL, read::level).0 },
             host: Host {
@@ -295,6 +253,7 @@ impl Config {
                 drop: values.take(&keys::LOGS_DROP, read::pattern_set),
                 flush: values.take(&keys::LOGS_FLUSH, read::flush),
             },
+            alerts: read::alerts::alerts(&mut values, &patterns),
             metrics: Metrics {
                 enabled: values.take(&keys::METRICS_ENABLED, read::boolean),
                 namespace: values.take(&keys::METRICS_NAMESPACE, read::metrics::namespace),
@@ -308,7 +267,7 @@ impl Config {
                 include: values.take(&keys::METRICS_INCLUDE, read::globs),
                 exclude: values.take(&keys::METRICS_EXCLUDE, read::globs),
                 prometheus: values.take_optional(&keys::METRICS_PROMETHEUS, read::metrics::loopback),
-                patterns: values.take(&keys::METRICS_PATTERNS, read::metrics::patterns),
+                patterns,
             },
             health: Health {
                 url: values.take(&keys::HEALTH_URL, read::metrics::health_url),
@@ -318,9 +277,62 @@ impl Config {
                 directory: values.take(&keys::SPOOL_DIRECTORY, read::directory),
                 max_bytes: values.take(&keys::SPOOL_MAX_BYTES, read::max_bytes),
             },
+            control: Control { socket: values.take(&keys::CONTROL_SOCKET, read::control_socket) },
+            provision: read::provision::sections(&mut values),
         };
+        read::provision::what_is_used(&mut config);
         values.finish().map(|()| config)
     }
+}
+
+/// Files and variables as they were written, and what was wrong in reading them.
+type Layers = (Vec<(String, String)>, Vec<(String, String)>, Vec<Fault>);
+
+fn layers(path: Option<&Path>, environment: impl IntoIterator<Item = (OsString, OsString)>) -> Layers {
+    let mut faults = Vec::new();
+    let mut layers = Vec::new();
+    let main = path.unwrap_or(Path::new(DEFAULT_PATH));
+    match fs::read(main) {
+        Ok(bytes) => layers.push((main.to_owned(), bytes)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && path.is_none() => {}
+        Err(error) => faults.push(unreadable(main, &error)),
+    }
+    let drop_ins = main.parent().unwrap_or(Path::new("")).join(DROP_IN_DIRECTORY);
+    match drop_in_files(&drop_ins) {
+        Ok(files) => {
+            for file in files {
+                match fs::read(&file) {
+                    Ok(bytes) => layers.push((file, bytes)),
+                    Err(error) => faults.push(unreadable(&file, &error)),
+                }
+            }
+        }
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {}
+        Err(error) => faults.push(unreadable(&drop_ins, &error)),
+    }
+    let mut texts = Vec::new();
+    for (file, bytes) in layers {
+        let name = file.display().to_string();
+        match String::from_utf8(bytes) {
+            Ok(text) => texts.push((name, text)),
+            Err(error) => faults.push(not_utf8(&name, &error)),
+        }
+    }
+    let mut variables = Vec::new();
+    for (name, value) in environment {
+        let Some(name) = name.to_str().filter(|name| name.starts_with(keys::VARIABLE_PREFIX)) else {
+            continue;
+        };
+        match value.into_string() {
+            Ok(value) => variables.push((name.to_owned(), value)),
+            Err(_) => faults.push(Fault {
+                place: Place::of(name),
+                what: "the value is not UTF-8".into(),
+                mend: "set it to plain text, or unset it".into(),
+            }),
+        }
+    }
+    (texts, variables, faults)
 }
 
 fn drop_in_files(directory: &Path) -> io::Result<Vec<PathBuf>> {

@@ -1,42 +1,53 @@
 //! Builds the edges from the configuration, starts the loops, and stops them in order: sources
 //! first, then what is on its way goes to the spool, then the last deliveries.
 
+pub mod alerts;
 pub mod api;
+mod control;
 pub mod counters;
 pub mod deliver;
 pub mod discover;
+pub mod health;
 pub mod logs;
+pub mod lookback;
 mod measure;
 pub mod metrics;
+pub mod notify;
+mod provision;
+mod reload;
+mod silences;
 mod source;
 pub mod supervise;
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::Context;
-use log::{error, info, warn};
+use log::{info, warn};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::{Instant, MissedTickBehavior, interval, sleep, timeout};
 use tokio_util::sync::CancellationToken;
 
+use crate::alerts::Fact;
 use crate::config::identity::environment_region;
 use crate::config::{Config, Faults, Identity};
+use crate::control::status::Container;
 use crate::docker::{Engine, Found};
 use crate::local::{self, Directory};
 use crate::logs::Sink;
-use crate::logs::finish::{Finisher, Settings as FinisherSettings};
-use crate::logs::observer::Observer;
-use crate::logs::redact::Redactor;
 use crate::spool::Spool;
 use crate::{aws, imds, systemd, telemetry};
+use alerts::Told;
 use counters::Counters;
 use discover::Listeners;
+use health::Standing;
 use measure::Measure;
+use provision::{Outcome, Provision};
+use reload::{Counting, reload_when_asked, settings};
 use supervise::Supervisor;
 
 /// Commands on their way to the log loop.
@@ -83,6 +94,8 @@ pub enum Command {
     Seen(Seen),
     /// The configuration was read again.
     Reload(Box<logs::Settings>),
+    /// Somebody asks how the logs stand.
+    Show(oneshot::Sender<Vec<Container>>),
 }
 
 /// Where containers are found.
@@ -90,8 +103,8 @@ pub enum Command {
 pub enum Containers {
     /// Docker, at the socket of the configuration.
     Docker,
-    /// These and no others: the demonstration has no Docker.
-    Fixed(Vec<Found>),
+    /// These and no others, and what becomes of them: the demonstration has no Docker.
+    Fixed(Vec<Found>, mpsc::Receiver<Fact>),
 }
 
 /// How the daemon runs.
@@ -99,6 +112,8 @@ pub enum Containers {
 pub struct Start<R> {
     /// What the operator wants.
     pub config: Config,
+    /// The file it is from, if that was said.
+    pub config_file: Option<PathBuf>,
     /// Reads the configuration again, at SIGHUP.
     pub reload: R,
     /// Into this directory, instead of AWS.
@@ -121,7 +136,10 @@ pub async fn run(
         () = &mut shutdown => return Ok(()),
     };
     if let Some(directory) = start.local.clone() {
-        let sinks = (Directory::new(&directory, true), local::metrics::Metrics::new(&directory, true));
+        let place = notify::place(&start.config, &identity, true);
+        let alerts = |_| local::alerts::Alerts::new(&directory, true, place, telemetry::now_ns);
+        let sinks =
+            (Directory::new(&directory, true), local::metrics::Metrics::new(&directory, true), alerts);
         return Box::pin(run_into(sinks, directory.join(".spool"), start, identity, hangups, shutdown)).await;
     }
     info!(
@@ -130,27 +148,27 @@ pub async fn run(
     );
     let sdk = aws::sdk_config(&identity.region).await;
     let lines = aws::logs::CloudWatchLogs::new(&sdk, start.config.logs.retention_days);
-    let sinks = (lines, aws::metrics::CloudWatch::new(&sdk, telemetry::now_ms));
+    let place = notify::place(&start.config, &identity, false);
+    let name = start.config.provision.settings.topic.clone();
+    let metrics = aws::metrics::CloudWatch::new(&sdk, telemetry::now_ms);
+    let sinks = (lines, metrics, move |group| notify::topic(sdk, name, place, group));
     let directory = start.config.spool.directory.clone();
     Box::pin(run_into(sinks, directory, start, identity, hangups, shutdown)).await
 }
 
-/// How lines are counted; the same after a reload.
-struct Counting {
-    observer: Option<Observer>,
-    /// Told when what was counted has to be taken.
-    full: Arc<Notify>,
-}
-
-async fn run_into(
-    (sink, metrics_sink): (impl Sink, impl Sink),
+async fn run_into<A: Sink>(
+    (sink, metrics_sink, alerts_sink): (
+        impl Sink,
+        impl Sink,
+        impl FnOnce(watch::Receiver<Option<String>>) -> A,
+    ),
     spool_directory: PathBuf,
     start: Start<impl Fn() -> Result<Config, Faults>>,
     identity: Identity,
     hangups: Signal,
     shutdown: impl Future<Output = ()>,
 ) -> anyhow::Result<()> {
-    let Start { config, reload, containers, local } = start;
+    let Start { config, config_file, reload, containers, local } = start;
     let measure = Measure::prepare(&config).await;
     let (spool, recovered) = Spool::open(&spool_directory, config.spool.max_bytes)?;
     let spool = Arc::new(spool);
@@ -170,18 +188,9 @@ async fn run_into(
     let logs = logs::Logs::new(settings, Arc::clone(&spool), Arc::clone(&counters), recovered.cursors);
 
     let mut tasks = Supervisor::default();
-    tasks.spawn("log", {
-        let (stop, closed) = (stop.clone(), closed.clone());
-        async move {
-            let result = logs.run(received, stop).await;
-            closed.cancel();
-            result
-        }
-    });
-    tasks.spawn(
-        "delivery",
-        deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed.clone()),
-    );
+    let deliver = deliver::run(Arc::clone(&spool), Arc::new(sink), Arc::clone(&counters), closed.clone());
+    ship(&mut tasks, logs.run(received, stop.clone()), deliver, &closed);
+    let (alerts, told) = config.alerts.enabled.then(|| mpsc::channel(notify::TOLD)).unzip();
     let place = measure::Place {
         config: &config,
         identity: &identity,
@@ -191,26 +200,54 @@ async fn run_into(
         counters: &counters,
         read: &closed,
         stop: &stop,
+        alerts: &alerts,
     };
-    let measured = measure.map(|measure| {
-        let counters = Arc::clone(&measure.counters);
-        measure.spawn(&mut tasks, metrics_sink, &place).map(|seen| (seen, counters))
+    let group = measure.as_ref().map(Measure::group);
+    let measured = measure.map(|measure| measure.spawn(&mut tasks, metrics_sink, &place)).transpose()?;
+    let (seen, measured) = measured.unzip();
+    let docker = Arc::new(Standing::unasked());
+    let with_docker = matches!(containers, Containers::Docker);
+    let told = told.map(|told| {
+        let group = group.unwrap_or_else(|| watch::channel(config.host.auto_scaling_group.clone()).1);
+        let settings = notify::settings(&config, &identity);
+        notify::spawn(&mut tasks, alerts_sink(group), settings, told, &spool_directory, &stop)
     });
-    let (seen, datapoints) = measured.transpose()?.unzip();
-    match containers {
-        Containers::Docker => {
-            let told = Listeners { logs: commands.clone(), metrics: seen };
-            tasks.spawn("discovery", discover::run(config.docker.socket.clone(), told, stop.clone()));
-        }
-        Containers::Fixed(found) => {
-            for found in found {
-                let seen = Command::Seen(Seen::Found(Box::new(found), None));
-                commands.send(seen).await.context("the log task ended")?;
-            }
-        }
+    let (since, waiting) = told.transpose()?.unzip();
+    let told = Listeners {
+        docker: Arc::clone(&docker),
+        logs: commands.clone(),
+        metrics: seen,
+        alerts: alerts.clone().zip(since),
+    };
+    find(containers, &config.docker.socket, told, &mut tasks, &stop).await?;
+    // By hand on somebody's laptop, nothing of an account shall change because nobody said otherwise.
+    let asked_for = config.provision.at_start_written || identity.is_instance();
+    let provisions = config.provision.at_start && asked_for && local.is_none();
+    let outcome = provisions.then(Arc::<Outcome>::default);
+    let (reload_asked, asked) = mpsc::channel(1);
+    let sources = control::Sources::new(
+        (&config, &identity, local.as_deref(), config_file.as_deref()),
+        control::Parts {
+            docker: with_docker.then_some(docker),
+            commands: commands.clone(),
+            alerts: alerts.clone(),
+            measured: measured.clone(),
+            lines: (Arc::clone(&spool), Arc::clone(&counters)),
+            waiting,
+            outcome: outcome.clone(),
+            spool_directory: spool_directory.clone(),
+            reload: reload_asked,
+        },
+    );
+    let path = control::path(&config, local.as_deref());
+    control::spawn(&mut tasks, path.as_deref(), sources, stop.clone()).await;
+    if let Some(outcome) = outcome {
+        let (within, region) = (config.provision.at_start_within, identity.region.clone());
+        let provision = Provision { within, config_file, region, outcome };
+        tasks.spawn("provisioning", provision.run(stop.clone()));
     }
-    let summary = || match &datapoints {
-        Some(datapoints) => format!("{}; {}", counters.summary(), datapoints.datapoints(&counters)),
+    let summary = || match &measured {
+        Some(measured) => format!("{}; {}", counters.summary(), measured.counters.datapoints(&counters)),
         None => counters.summary(),
     };
 
@@ -218,7 +255,7 @@ async fn run_into(
     let ended = tokio::select! {
         error = tasks.first_end() => Some(error),
         () = attend(&summary, &spool) => None,
-        () = reload_on_hangup(hangups, &commands, &identity, &counting, reload) => None,
+        () = reload_when_asked((hangups, asked), (&commands, alerts.as_ref()), &identity, &counting, reload) => None,
         () = shutdown => None,
     };
     systemd::stopping();
@@ -235,6 +272,65 @@ async fn run_into(
     }
 }
 
+/// Starts the loop that reads lines and the one that delivers them: when nothing is read any more, `closed` says so.
+fn ship(
+    tasks: &mut Supervisor,
+    read: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    deliver: impl Future<Output = anyhow::Result<()>> + Send + 'static,
+    closed: &CancellationToken,
+) {
+    let closed = closed.clone();
+    tasks.spawn("log", async move {
+        let result = read.await;
+        closed.cancel();
+        result
+    });
+    tasks.spawn("delivery", deliver);
+}
+
+/// Has containers found by Docker, or tells of those that there are.
+async fn find(
+    containers: Containers,
+    socket: &Path,
+    told: Listeners,
+    tasks: &mut Supervisor,
+    stop: &CancellationToken,
+) -> anyhow::Result<()> {
+    let (found, facts) = match containers {
+        Containers::Docker => {
+            tasks.spawn("discovery", discover::run(socket.to_owned(), told, stop.clone()));
+            return Ok(());
+        }
+        Containers::Fixed(found, facts) => (found, facts),
+    };
+    let alerts = told.alerts.map(|(alerts, _)| alerts);
+    for found in found {
+        if let (Some(alerts), Some(path)) = (&alerts, &found.log_path) {
+            let log = Told::Log(found.container.id.clone(), path.clone());
+            alerts.send(log).await.context("the alerts task ended")?;
+        }
+        let seen = Command::Seen(Seen::Found(Box::new(found), None));
+        told.logs.send(seen).await.context("the log task ended")?;
+    }
+    tasks.spawn("events", events(facts, alerts, stop.clone()));
+    Ok(())
+}
+
+/// Passes on what becomes of containers that are not Docker's.
+async fn events(
+    mut facts: mpsc::Receiver<Fact>,
+    alerts: Option<mpsc::Sender<Told>>,
+    stop: CancellationToken,
+) -> anyhow::Result<()> {
+    while let Some(Some(fact)) = stop.run_until_cancelled(facts.recv()).await {
+        if let Some(alerts) = &alerts {
+            alerts.send(Told::Fact(Box::new(fact))).await.context("the alerts task ended")?;
+        }
+    }
+    stop.cancelled().await;
+    Ok(())
+}
+
 /// Tells the service manager that the daemon lives, and what it does.
 async fn attend(summary: &impl Fn() -> String, spool: &Spool) {
     let every = systemd::watchdog().map_or(STATUS, |watchdog| watchdog.min(STATUS));
@@ -245,57 +341,6 @@ async fn attend(summary: &impl Fn() -> String, spool: &Spool) {
         systemd::alive();
         systemd::status(&format!("{}; {} bytes in the spool", summary(), spool.bytes()));
     }
-}
-
-/// Reads the configuration again at SIGHUP; a bad one is refused and the old one stays.
-async fn reload_on_hangup(
-    mut hangups: Signal,
-    commands: &mpsc::Sender<Command>,
-    identity: &Identity,
-    counting: &Counting,
-    reload: impl Fn() -> Result<Config, Faults>,
-) {
-    while hangups.recv().await.is_some() {
-        systemd::reloading();
-        match reload()
-            .map_err(anyhow::Error::from)
-            .and_then(|config| Ok((settings(&config, identity, counting)?, config)))
-        {
-            Ok((settings, config)) => {
-                telemetry::set_level(config.log.level);
-                if commands.send(Command::Reload(Box::new(settings))).await.is_err() {
-                    return;
-                }
-                info!(
-                    "the configuration was read again; docker.*, health.*, host.*, metrics.*, region, spool.*, \
-                     logs.multiline and logs.retention_days need a restart"
-                );
-            }
-            Err(faults) => error!("the configuration was not changed: {faults:#}"),
-        }
-        systemd::ready();
-    }
-}
-
-fn settings(config: &Config, identity: &Identity, counting: &Counting) -> anyhow::Result<logs::Settings> {
-    let redact = &config.logs.redact;
-    let patterns: Vec<String> = redact.patterns.iter().map(|pattern| pattern.as_str().to_owned()).collect();
-    let redactor = if redact.enabled { Some(Redactor::new(&patterns)?) } else { None };
-    let drop = config.logs.drop.clone();
-    Ok(logs::Settings {
-        selection: config.logs.selection.clone(),
-        instance_id: identity.instance_id.clone(),
-        multiline: config.logs.multiline,
-        flush: config.logs.flush,
-        measured: [config.metrics.include.clone(), config.metrics.exclude.clone()],
-        full: Arc::clone(&counting.full),
-        finisher: Finisher::new(FinisherSettings {
-            structure: config.logs.structure,
-            redactor,
-            drop,
-            observer: counting.observer.clone(),
-        }),
-    })
 }
 
 /// On an instance the agent may start before the network: a wrong name and region would stay for

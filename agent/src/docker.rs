@@ -8,21 +8,33 @@ use std::path::{Path, PathBuf};
 
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::{EventMessage, RestartPolicyNameEnum};
+use bollard::models::{
+    ContainerState, ContainerSummary, EventMessage, HealthStatusEnum, HostConfig, RestartPolicyNameEnum,
+};
 use bollard::query_parameters::{
-    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder,
+    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, ListImagesOptions,
+    LogsOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
+use jiff::Timestamp;
 
+use crate::alerts::{Fact, Standing, What};
 use crate::logs::{Container, Pipe};
 
 /// Seconds to wait for the beginning of an answer.
-const ANSWER_SECONDS: u64 = 20;
+pub const ANSWER_SECONDS: u64 = 20;
 
 /// How the year begins in which Docker says a container was started that never was.
 const NEVER: &str = "0001-";
+
+/// What we want to be told of.
+const EVENTS: [&str; 9] =
+    ["create", "start", "die", "kill", "stop", "oom", "health_status", "rename", "destroy"];
+
+/// What Docker sends where nothing else is said.
+const TERM: i64 = 15;
 
 /// A connection to Docker's daemon.
 #[derive(Debug, Clone)]
@@ -55,14 +67,15 @@ impl DockerError {
         )
     }
 
+    /// Docker, or what listens in its place, takes the question and keeps silent.
+    pub fn is_silent(&self) -> bool {
+        matches!(self.source, Error::RequestTimeoutError)
+    }
+
     /// The log driver cannot be read back.
     pub fn is_unreadable(&self) -> bool {
-        match &self.source {
-            Error::DockerResponseServerError { status_code, message } => {
-                *status_code == 501 || message.contains("does not support reading")
-            }
-            _ => false,
-        }
+        matches!(&self.source, Error::DockerResponseServerError { status_code, message }
+            if *status_code == 501 || message.contains("does not support reading"))
     }
 }
 
@@ -78,6 +91,8 @@ pub struct Found {
     pub log_path: Option<PathBuf>,
     /// The container was started at some time: before that it has no log.
     pub started: bool,
+    /// How it stands, if that was asked for.
+    pub standing: Option<Standing>,
 }
 
 /// How a container is doing.
@@ -104,32 +119,6 @@ impl State {
     }
 }
 
-/// What became of a container.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Happening {
-    /// It was started, for the first time or again.
-    Started(Container),
-    /// Its first process ended, for whatever reason.
-    Died {
-        /// Its id.
-        id: String,
-        /// How it ended.
-        exit_code: i64,
-    },
-    /// It has another name.
-    Renamed {
-        /// Its id.
-        id: String,
-        /// The new name.
-        name: String,
-    },
-    /// It was removed, its log with it.
-    Removed {
-        /// Its id.
-        id: String,
-    },
-}
-
 /// A piece of a log, as Docker's API serves it.
 #[derive(Debug, Clone)]
 pub struct Frame {
@@ -137,6 +126,15 @@ pub struct Frame {
     pub pipe: Option<Pipe>,
     /// The timestamp, a space, and what was printed.
     pub text: Bytes,
+}
+
+/// What there is on a host.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Inventory {
+    /// All containers, and in words how they are.
+    pub containers: Vec<(Container, String)>,
+    /// Names of images, where there is no container.
+    pub images: Vec<String>,
 }
 
 impl Engine {
@@ -160,15 +158,34 @@ impl Engine {
         Ok(info.docker_root_dir.map(PathBuf::from))
     }
 
-    /// The ids of all containers, stopped ones included: what they printed may not be read yet.
-    pub async fn list(&self) -> Result<Vec<String>, DockerError> {
+    /// Ids and names of all containers, stopped ones included: what they printed may not be read yet.
+    pub async fn list(&self) -> Result<Vec<(String, String)>, DockerError> {
         let options = ListContainersOptionsBuilder::new().all(true).build();
-        let containers = self
-            .0
-            .list_containers(Some(options))
-            .await
-            .map_err(|source| DockerError { act: "list the containers".to_owned(), source })?;
-        Ok(containers.into_iter().filter_map(|container| container.id).collect())
+        let listed = self.0.list_containers(Some(options)).await;
+        let containers =
+            listed.map_err(|source| DockerError { act: "list the containers".to_owned(), source })?;
+        let listed = containers.into_iter().filter_map(|container| {
+            let name = container.names.unwrap_or_default().into_iter().next().unwrap_or_default();
+            Some((container.id?, name.trim_start_matches('/').to_owned()))
+        });
+        Ok(listed.collect())
+    }
+
+    /// What there is on this host, for people.
+    pub async fn inventory(&self) -> Result<Inventory, DockerError> {
+        let options = ListContainersOptionsBuilder::new().all(true).build();
+        let listed = self.0.list_containers(Some(options)).await;
+        let listed =
+            listed.map_err(|source| DockerError { act: "list the containers".to_owned(), source })?;
+        let containers: Vec<_> = listed.into_iter().map(described).collect();
+        let images = if containers.is_empty() {
+            let images = self.0.list_images(None::<ListImagesOptions>).await;
+            images.map_err(|source| DockerError { act: "list the images".to_owned(), source })?
+        } else {
+            Vec::new()
+        };
+        let names = images.into_iter().flat_map(|image| image.repo_tags);
+        Ok(Inventory { containers, images: names.filter(|name| !name.starts_with("<none>")).collect() })
     }
 
     /// Looks at one container.
@@ -179,6 +196,8 @@ impl Engine {
             .await
             .map_err(|source| DockerError { act: format!("inspect container {id}"), source })?;
         let config = answer.config.unwrap_or_default();
+        let mut standing = standing(answer.state.as_ref(), answer.host_config.as_ref());
+        standing.made_ns = nanoseconds(answer.created.as_deref());
         let log = answer.host_config.and_then(|host| host.log_config);
         let name = answer.name.unwrap_or_default();
         let started = answer.state.and_then(|state| state.started_at);
@@ -192,6 +211,7 @@ impl Engine {
             driver: log.and_then(|log| log.typ).unwrap_or_default(),
             log_path: answer.log_path.filter(|path| !path.is_empty()).map(PathBuf::from),
             started: started.is_none_or(|at| !at.starts_with(NEVER)),
+            standing: Some(standing),
         })
     }
 
@@ -224,31 +244,70 @@ impl Engine {
     }
 
     /// What becomes of containers, from `since` (seconds since the epoch) on, as it happens.
-    pub fn happenings(&self, since: i64) -> impl Stream<Item = Result<Happening, DockerError>> + use<> {
-        let wanted = HashMap::from([
-            ("type", vec!["container"]),
-            ("event", vec!["start", "die", "rename", "destroy"]),
-        ]);
+    pub fn facts(&self, since: i64) -> impl Stream<Item = Result<Fact, DockerError>> + use<> {
+        let wanted = HashMap::from([("type", vec!["container"]), ("event", EVENTS.to_vec())]);
         let options = EventsOptionsBuilder::new().since(&since.to_string()).filters(&wanted).build();
         self.0.events(Some(options)).filter_map(|event| async {
             match event {
-                Ok(event) => happening(event).map(Ok),
+                Ok(event) => fact(event).map(Ok),
                 Err(source) => Some(Err(DockerError { act: "follow Docker's events".to_owned(), source })),
             }
         })
     }
 
+    /// The last of what a container printed, both pipes as they came.
+    pub async fn last_output(
+        &self,
+        id: &str,
+        lines: usize,
+        most_bytes: usize,
+    ) -> Result<Vec<u8>, DockerError> {
+        let options = LogsOptionsBuilder::new().stdout(true).stderr(true).tail(&lines.to_string()).build();
+        let mut frames = self.0.logs(id, Some(options));
+        let mut output = Vec::new();
+        while let Some(frame) = frames.next().await {
+            let frame = frame
+                .map_err(|source| DockerError { act: format!("read the log of container {id}"), source })?;
+            output.extend_from_slice(&frame.into_bytes());
+            if output.len() > most_bytes {
+                output.drain(..output.len() - most_bytes);
+            }
+        }
+        Ok(output)
+    }
+
+    /// How a container stands; `None` if it is gone.
+    pub async fn standing(&self, id: &str) -> Result<Option<Standing>, DockerError> {
+        match self.inspect(id).await {
+            Ok(found) => Ok(found.standing),
+            Err(error) if error.is_gone() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
     /// A container's log from `since` (seconds since the epoch) on, and on while it runs.
     pub fn log(&self, id: &str, since: i64) -> impl Stream<Item = Result<Frame, DockerError>> + use<> {
-        let options = LogsOptionsBuilder::new()
-            .follow(true)
-            .stdout(true)
-            .stderr(true)
-            .timestamps(true)
-            .since(i32::try_from(since).unwrap_or(i32::MAX))
-            .build();
+        self.frames(id, whole_log(since).follow(true))
+    }
+
+    /// A container's log from `since` on up to now, at most so many of its last lines.
+    pub fn log_until_now(
+        &self,
+        id: &str,
+        since: i64,
+        lines: Option<u64>,
+    ) -> impl Stream<Item = Result<Frame, DockerError>> + use<> {
+        let lines = lines.map_or_else(|| "all".to_owned(), |lines| lines.to_string());
+        self.frames(id, whole_log(since).tail(&lines))
+    }
+
+    fn frames(
+        &self,
+        id: &str,
+        options: LogsOptionsBuilder,
+    ) -> impl Stream<Item = Result<Frame, DockerError>> + use<> {
         let id = id.to_owned();
-        self.0.logs(&id, Some(options)).map(move |frame| match frame {
+        self.0.logs(&id, Some(options.build())).map(move |frame| match frame {
             Ok(LogOutput::StdErr { message }) => Ok(Frame { pipe: Some(Pipe::Stderr), text: message }),
             Ok(LogOutput::StdOut { message }) => Ok(Frame { pipe: Some(Pipe::Stdout), text: message }),
             Ok(LogOutput::Console { message } | LogOutput::StdIn { message }) => {
@@ -259,24 +318,82 @@ impl Engine {
     }
 }
 
-fn happening(event: EventMessage) -> Option<Happening> {
+fn whole_log(since: i64) -> LogsOptionsBuilder {
+    let since = i32::try_from(since).unwrap_or(i32::MAX);
+    LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).since(since)
+}
+
+/// `starttech-backend: Exited (1) 3 minutes ago, of starttech-backend:1.4`
+fn described(listed: ContainerSummary) -> (Container, String) {
+    let name = listed.names.unwrap_or_default().into_iter().next().unwrap_or_default();
+    let container = Container {
+        id: listed.id.unwrap_or_default(),
+        name: name.trim_start_matches('/').to_owned(),
+        image: listed.image.unwrap_or_default(),
+        labels: listed.labels.unwrap_or_default().into_iter().collect(),
+    };
+    let words = format!("{}: {}, of {}", container.name, listed.status.unwrap_or_default(), container.image);
+    (container, words)
+}
+
+fn fact(event: EventMessage) -> Option<Fact> {
     let actor = event.actor?;
     let (id, mut attributes) = (actor.id?, actor.attributes.unwrap_or_default());
-    let name = attributes.remove("name").unwrap_or_default();
-    Some(match event.action?.as_str() {
-        "start" => Happening::Started(Container {
-            id,
-            name,
-            image: attributes.remove("image").unwrap_or_default(),
-            // Docker mixes the labels with attributes of its own.
-            labels: attributes.into_iter().collect::<BTreeMap<_, _>>(),
-        }),
-        "die" => {
-            let exit_code = attributes.remove("exitCode").and_then(|code| code.parse().ok());
-            Happening::Died { id, exit_code: exit_code.unwrap_or(-1) }
-        }
-        "rename" => Happening::Renamed { id, name },
-        "destroy" => Happening::Removed { id },
+    let old_name = attributes.remove("oldName").unwrap_or_default();
+    let mut number = |name: &str| attributes.remove(name).and_then(|number| number.parse::<i64>().ok());
+    let action = event.action?;
+    let what = match action.as_str() {
+        "create" => What::Created,
+        "start" => What::Started,
+        "die" => What::Died { exit_code: number("exitCode").unwrap_or(-1) },
+        "kill" => What::Killed { signal: number("signal").unwrap_or(TERM) },
+        "stop" => What::Stopped,
+        "oom" => What::OutOfMemory,
+        "rename" => What::Renamed { from: old_name.trim_start_matches('/').to_owned() },
+        "destroy" => What::Removed,
+        // Newer ones say `health_status: healthy`, older ones with another space.
+        health if health.starts_with("health_status") => match health.rsplit(':').next().map(str::trim) {
+            Some("healthy") => What::Health { is_healthy: true },
+            Some("unhealthy") => What::Health { is_healthy: false },
+            _ => return None,
+        },
         _ => return None,
-    })
+    };
+    let container = Container {
+        id,
+        name: attributes.remove("name").unwrap_or_default(),
+        image: attributes.remove("image").unwrap_or_default(),
+        // Docker mixes the labels with attributes of its own.
+        labels: attributes.into_iter().collect::<BTreeMap<_, _>>(),
+    };
+    Some(Fact { at_ns: event.time_nano.unwrap_or_default(), container, what })
+}
+
+/// Since the epoch; `None` if it never was.
+fn nanoseconds(at: Option<&str>) -> Option<i64> {
+    let at: Timestamp = at.filter(|at| !at.starts_with(NEVER))?.parse().ok()?;
+    i64::try_from(at.as_nanosecond()).ok()
+}
+
+fn standing(state: Option<&ContainerState>, host: Option<&HostConfig>) -> Standing {
+    let Some(state) = state else { return Standing::default() };
+    let policy = host.and_then(|host| host.restart_policy.as_ref()?.name);
+    Standing {
+        is_running: state.running == Some(true) && state.restarting != Some(true),
+        made_ns: None,
+        started_ns: nanoseconds(state.started_at.as_deref()),
+        ended_ns: nanoseconds(state.finished_at.as_deref()),
+        exit_code: state.exit_code.unwrap_or_default(),
+        is_out_of_memory: state.oom_killed == Some(true),
+        is_healthy: match state.health.as_ref().and_then(|health| health.status) {
+            Some(HealthStatusEnum::HEALTHY) => Some(true),
+            Some(HealthStatusEnum::UNHEALTHY) => Some(false),
+            _ => None,
+        },
+        is_always_up: matches!(
+            policy,
+            Some(RestartPolicyNameEnum::ALWAYS | RestartPolicyNameEnum::UNLESS_STOPPED)
+        ),
+        error: state.error.clone().unwrap_or_default(),
+    }
 }

@@ -1,9 +1,8 @@
 //! The metrics for a Prometheus on this host: `GET /metrics` on loopback.
 //!
-//! A few connections at a time, none for long, so that whoever connects can neither fill the memory nor
-//! keep others out for ever. What is written there is not known here: whoever starts it says.
+//! What is written there is not known here: whoever starts it says.
 
-use std::convert::Infallible;
+use std::future::ready;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -13,27 +12,20 @@ use bytes::Bytes;
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper::header::{ALLOW, CONTENT_TYPE, HeaderValue};
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
 use hyper::{Method, Request, Response, StatusCode};
-use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
 
+use crate::listen::{Limits, serve};
 use crate::metrics::exposition;
 
-/// Connections at a time; more wait. There is one Prometheus, seldom two.
-const CONNECTIONS: usize = 8;
-/// Until a request's header is there.
-const HEADER_TIMEOUT: Duration = Duration::from_secs(5);
-/// Until the answer is taken, all in all.
-const CONNECTION_TIMEOUT: Duration = Duration::from_secs(10);
-/// A longer header is refused. The least that hyper takes.
-const HEADER_BYTES: usize = 8192;
-/// Nothing can be accepted, for want of file descriptors: trying again at once would keep a processor busy.
-const PAUSE: Duration = Duration::from_secs(1);
+/// There is one Prometheus, seldom two.
+const LIMITS: Limits = Limits {
+    connections: 8,
+    header: Duration::from_secs(5),
+    connection: Duration::from_secs(10),
+    header_bytes: 8192,
+};
 
 const PAGE: &str = "<!doctype html><title>starttech-agent</title>\
                     <p>starttech-agent: <a href=\"/metrics\">metrics</a>\n";
@@ -70,37 +62,11 @@ pub async fn run(
     stop: CancellationToken,
 ) {
     let text = Arc::new(text);
-    let mut connections = JoinSet::new();
-    loop {
-        tokio::select! {
-            () = stop.cancelled() => return,
-            Some(_) = connections.join_next() => {}
-            accepted = listener.accept(), if connections.len() < CONNECTIONS => match accepted {
-                Ok((stream, _)) => {
-                    connections.spawn(connection(stream, Arc::clone(&text)));
-                }
-                Err(error) => {
-                    log::debug!("no connection for metrics: {error}");
-                    tokio::select! {
-                        () = stop.cancelled() => return,
-                        () = sleep(PAUSE) => {}
-                    }
-                }
-            },
-        }
-    }
-}
-
-/// One request and its answer. What becomes of it is the affair of who asked.
-async fn connection(stream: TcpStream, text: Arc<impl Fn() -> String>) {
-    let service = service_fn(|request| {
-        let response = answer(&request, &*text);
-        async { Ok::<_, Infallible>(response) }
-    });
-    let mut server = http1::Builder::new();
-    server.timer(TokioTimer::new()).header_read_timeout(HEADER_TIMEOUT);
-    server.keep_alive(false).max_buf_size(HEADER_BYTES);
-    timeout(CONNECTION_TIMEOUT, server.serve_connection(TokioIo::new(stream), service)).await.ok();
+    let of = |_: &_| {
+        let text = Arc::clone(&text);
+        move |request| ready(answer(&request, &*text))
+    };
+    serve(&listener, LIMITS, of, stop).await;
 }
 
 fn answer(request: &Request<Incoming>, text: impl Fn() -> String) -> Response<Full<Bytes>> {
@@ -126,7 +92,8 @@ mod tests {
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
-    use tokio::time::Instant;
+    use tokio::net::TcpStream;
+    use tokio::time::{Instant, sleep};
 
     use super::*;
 
@@ -191,7 +158,7 @@ mod tests {
                 assert!(answer.starts_with(&format!("HTTP/1.1 {status}\r\n")), "{method} {path}: {answer}");
                 assert_eq!(answer.contains("\r\nallow: GET\r\n"), status.starts_with("405"), "{answer}");
             }
-            let endless = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(HEADER_BYTES));
+            let endless = format!("GET / HTTP/1.1\r\nX: {}", "x".repeat(LIMITS.header_bytes));
             assert!(talk(address, &endless).await.starts_with("HTTP/1.1 431 "));
             assert!(talk(address, "\u{0}\r\n\r\n").await.starts_with("HTTP/1.1 400 "));
         })
@@ -202,14 +169,14 @@ mod tests {
     async fn who_says_nothing_keeps_others_waiting_and_not_out() {
         beside(String::new, async |address| {
             let mut silent = Vec::new();
-            for _ in 0..3 * CONNECTIONS {
+            for _ in 0..3 * LIMITS.connections {
                 silent.push(TcpStream::connect(address).await.unwrap());
             }
             let begun = Instant::now();
             let answer = talk(address, &head("GET", "/metrics")).await;
             assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
             // They are served in turns, and each turn of silence lasts as long as a header may.
-            assert_eq!(begun.elapsed().as_secs(), 3 * HEADER_TIMEOUT.as_secs());
+            assert_eq!(begun.elapsed().as_secs(), 3 * LIMITS.header.as_secs());
         })
         .await;
     }
@@ -221,7 +188,7 @@ mod tests {
             let mut stream = TcpStream::connect(address).await.unwrap();
             stream.write_all(head("GET", "/metrics").as_bytes()).await.unwrap();
             stream.readable().await.unwrap();
-            sleep(2 * CONNECTION_TIMEOUT).await;
+            sleep(2 * LIMITS.connection).await;
             let mut taken = Vec::new();
             let end = stream.read_to_end(&mut taken).await;
             assert!(end.is_err() || taken.len() < 64 << 20, "{} bytes: {end:?}", taken.len());

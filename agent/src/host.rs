@@ -84,6 +84,20 @@ fn read<'b>(path: &Path, buffer: &'b mut Vec<u8>) -> io::Result<&'b str> {
     std::str::from_utf8(read_bytes(path, buffer)?).map_err(io::Error::other)
 }
 
+/// How many processes the kernel has ended since it started because memory was used up, the host's or that of a
+/// group; 0 where it does not say.
+pub fn oom_kills() -> u64 {
+    let text = std::fs::read_to_string("/proc/vmstat").unwrap_or_default();
+    let count = text.lines().find_map(|line| line.strip_prefix("oom_kill ")?.trim().parse().ok());
+    count.unwrap_or_default()
+}
+
+/// What tells this boot of the host from others; empty if the kernel does not.
+pub fn boot() -> String {
+    let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();
+    id.trim().to_owned()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

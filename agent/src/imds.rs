@@ -32,6 +32,9 @@ const LONGEST_GROUP: usize = 255;
 /// The variable by which every AWS program is told not to ask.
 const DISABLED: &str = "AWS_EC2_METADATA_DISABLED";
 
+/// The variable that points elsewhere; the SDK knows it, too.
+const ENDPOINT: &str = "AWS_EC2_METADATA_SERVICE_ENDPOINT";
+
 /// What the service says of this host.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -40,6 +43,9 @@ pub struct Identity {
     pub instance_id: String,
     /// Such as `eu-west-1`.
     pub region: String,
+    /// Such as `123456789012`.
+    #[serde(default)]
+    pub account_id: Option<String>,
 }
 
 /// Why there is no identity.
@@ -72,6 +78,17 @@ pub fn on_instance() -> bool {
     let says =
         |path, word| std::fs::read_to_string(path).is_ok_and(|text| text.to_lowercase().contains(word));
     says("/sys/class/dmi/id/sys_vendor", "amazon ec2") || says("/sys/class/dmi/id/bios_version", "amazon")
+}
+
+/// Something of it that is told without a token where version 1 is allowed, and refused where it is not: `None` if
+/// nobody is to ask. Honours the same variables as [`identity`].
+pub fn url_of_version_1() -> Option<String> {
+    if std::env::var(DISABLED).is_ok_and(|value| value.eq_ignore_ascii_case("true")) {
+        return None;
+    }
+    let endpoint = std::env::var(ENDPOINT).ok().filter(|value| !value.is_empty());
+    let endpoint = endpoint.unwrap_or_else(|| "http://169.254.169.254".to_owned());
+    Some(format!("{}/latest/meta-data/instance-id", endpoint.trim_end_matches('/')))
 }
 
 /// Asks the service. Honours `AWS_EC2_METADATA_SERVICE_ENDPOINT` and `AWS_EC2_METADATA_DISABLED`.
@@ -155,7 +172,11 @@ mod tests {
     fn the_document_holds_more_than_is_needed() {
         let document = r#"{"accountId": "123456789012", "instanceId": "i-0abc", "region": "eu-west-1",
                            "devpayProductCodes": null, "version": "2017-09-30"}"#;
-        let expected = Identity { instance_id: "i-0abc".into(), region: "eu-west-1".into() };
+        let expected = Identity {
+            instance_id: "i-0abc".into(),
+            region: "eu-west-1".into(),
+            account_id: Some("123456789012".into()),
+        };
         assert_eq!(parse(document).unwrap(), expected);
     }
 

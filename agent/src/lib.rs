@@ -5,7 +5,7 @@
 //! ```
 //!
 //! Layers, each may name only what stands to its right (tests/tests/tidy.rs holds this):
-//! `cli ▶ daemon ▶ config ▶ edges ▶ provision ▶ alarms ▶ logs ▶ metrics ▶ retry`.
+//! `cli ▶ daemon ▶ config ▶ edges ▶ listen ▶ page ▶ provision, alerts ▶ alarms, insights ▶ logs ▶ metrics ▶ retry`.
 
 pub mod cli;
 
@@ -22,6 +22,7 @@ pub mod cgroup;
 pub mod host;
 
 pub mod aws;
+pub mod control;
 pub mod exporter;
 pub mod imds;
 pub mod local;
@@ -31,10 +32,17 @@ pub mod sample;
 
 pub mod systemd;
 pub mod telemetry;
+pub mod viewer;
 
+pub mod listen;
+
+pub mod page;
+
+pub mod alerts;
 pub mod provision;
 
 pub mod alarms;
+pub mod insights;
 
 pub mod logs;
 

@@ -4,15 +4,17 @@
 //! A pipe gets the lines as they were shipped, for the next program; a terminal gets them made easy
 //! on the eye by `look`.
 
-mod look;
+pub mod alerts;
+pub mod look;
 pub mod metrics;
+pub mod shipped;
 
 use std::fs::{self, File};
 use std::io::{self, IsTerminal, Write};
 use std::path::{Path, PathBuf};
 
-use crate::logs::batch::{Stored, events};
-use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+use crate::logs::batch::events;
+use crate::logs::{Destination, Mend, Outgoing, Receipt, Refusal, Sink};
 use look::Look;
 
 /// A directory that stands for an account.
@@ -78,36 +80,35 @@ impl Directory {
     }
 }
 
+// Only a kill in the middle of a write leaves a doubt: then the lines come twice.
 impl Sink for Directory {
     async fn put(&self, batch: &Outgoing) -> Result<Receipt, Refusal> {
         match self.write(batch) {
             Ok(()) => Ok(Receipt::default()),
             Err(error) if error.kind() == io::ErrorKind::NotFound => Err(Refusal::Missing),
-            Err(error) => Err(Refusal::Retry {
-                reason: format!("cannot write {}: {error}", self.file(&batch.destination).display()),
-                after: None,
-                lasting: true,
-                unreachable: false,
-                doubtful: false,
-            }),
+            Err(error) => Err(on_disk("write", &self.file(&batch.destination), &error)),
         }
-    }
-
-    async fn holds(&self, _: &Destination, _: &Stored) -> Result<bool, Refusal> {
-        // Only a kill in the middle of a write leaves a doubt: then the lines come twice.
-        Ok(false)
     }
 
     async fn create(&self, destination: &Destination) -> Result<(), Refusal> {
         let path = self.file(destination);
         let directory = path.parent().unwrap_or(&self.root);
-        fs::create_dir_all(directory).map_err(|error| Refusal::Retry {
-            reason: format!("cannot make {}: {error}", directory.display()),
-            after: None,
-            lasting: true,
-            unreachable: false,
-            doubtful: false,
-        })
+        fs::create_dir_all(directory).map_err(|error| on_disk("make", directory, &error))
+    }
+}
+
+/// What a disk refuses is tried again: it stays until somebody mends it.
+fn on_disk(act: &str, path: &Path, error: &io::Error) -> Refusal {
+    Refusal::Retry {
+        reason: format!("cannot {act} {}: {error}", path.display()),
+        after: None,
+        lasting: true,
+        unreachable: false,
+        doubtful: false,
+        mend: Mend::Act(format!(
+            "is there room, and may it be written? df -h {0}; ls -ld {0}",
+            path.display()
+        )),
     }
 }
 

@@ -44,8 +44,12 @@ pub mod pace;
 
 pub mod route;
 
+pub mod seek;
+
+pub mod severity;
+
 use std::collections::BTreeMap;
-use std::future::Future;
+use std::future::{Future, ready};
 use std::time::Duration;
 
 use batch::Stored;
@@ -107,6 +111,25 @@ pub struct Receipt {
     pub set_aside: usize,
 }
 
+/// What ends a refusal.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Mend {
+    /// Time does; what people can do meanwhile.
+    Time(String),
+    /// A right that this host's role lacks: what to allow.
+    Right(String),
+    /// Something else that somebody has to do.
+    Act(String),
+}
+
+impl Mend {
+    /// What to do.
+    pub fn words(&self) -> &str {
+        let (Self::Time(words) | Self::Right(words) | Self::Act(words)) = self;
+        words
+    }
+}
+
 /// Why a batch was not taken, and so what to do with it.
 #[derive(Debug, thiserror::Error)]
 pub enum Refusal {
@@ -123,6 +146,8 @@ pub enum Refusal {
         unreachable: bool,
         /// The batch may have been stored all the same: the answer is what got lost.
         doubtful: bool,
+        /// What ends it, for whoever asks; the journal's words are `reason`.
+        mend: Mend,
     },
     /// The group or the stream is not there (any more): [`Sink::create`], then again.
     #[error("the log group or stream does not exist")]
@@ -140,18 +165,28 @@ pub trait Sink: Send + Sync + 'static {
     const CONTENT: &'static str = "events";
     /// How long is waited between two attempts.
     const WAITS: Waits = retry::LINES;
+    /// What to do where it refuses a batch for good.
+    const REFUSED: &'static str =
+        "starttech-agent check asks it; starttech-agent check --bundle has what a bug report needs";
+    /// How often the same trouble is told again.
+    const REMINDER: Duration = pace::REMINDER;
 
     /// Hands one batch over.
     fn put(&self, batch: &Outgoing) -> impl Future<Output = Result<Receipt, Refusal>> + Send;
 
     /// Whether a batch that was handed over without an answer has arrived, by one of its events.
-    /// `false` also where that cannot be seen.
+    /// `false` also where that cannot be seen, as nearly everywhere.
     fn holds(
         &self,
-        destination: &Destination,
-        event: &Stored,
-    ) -> impl Future<Output = Result<bool, Refusal>> + Send;
+        _destination: &Destination,
+        _event: &Stored,
+    ) -> impl Future<Output = Result<bool, Refusal>> + Send {
+        ready(Ok(false))
+    }
 
-    /// Makes the group and the stream, with the group's retention; what exists already is left.
-    fn create(&self, destination: &Destination) -> impl Future<Output = Result<(), Refusal>> + Send;
+    /// Makes the group and the stream, with the group's retention; what exists already is left. Nothing has to be
+    /// made where nobody answers [`Refusal::Missing`].
+    fn create(&self, _destination: &Destination) -> impl Future<Output = Result<(), Refusal>> + Send {
+        ready(Ok(()))
+    }
 }

@@ -13,14 +13,18 @@ pub mod alarm;
 pub mod dashboard;
 pub mod desired;
 pub mod export;
+pub mod from;
+pub mod lint;
 pub mod mark;
 mod need;
 pub mod parts;
 pub mod plan;
 mod price;
 pub mod query;
+pub mod rights;
+pub mod stand_in;
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;
 pub mod topic;
 
 use std::collections::BTreeMap;
@@ -74,6 +78,8 @@ pub struct Settings {
     pub thresholds: Thresholds,
     /// How often the agents look and send: `metrics.sample` and `metrics.flush`.
     pub rhythm: Rhythm,
+    /// Metrics of ours that the agents do not send to their group's series, and the key by which they do not.
+    pub unsent: BTreeMap<&'static str, &'static str>,
     /// Also what would have no data now, because the account does not collect it.
     pub without_data: bool,
     /// Put on everything that takes tags.
@@ -383,4 +389,12 @@ pub trait Account {
 
     /// Removes the thing.
     fn delete(&self, held: &Held) -> impl Future<Output = Result<(), Refusal>>;
+
+    /// Sends a message to everybody who subscribed to the topic. The subject is ASCII, below 100 characters.
+    fn publish(
+        &self,
+        topic_arn: &str,
+        subject: &str,
+        message: &str,
+    ) -> impl Future<Output = Result<(), Refusal>>;
 }

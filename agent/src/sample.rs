@@ -6,6 +6,7 @@
 //! of the time of day, which it is told.
 
 mod content;
+mod day;
 mod routes;
 
 mod gin;
@@ -23,10 +24,11 @@ use jiff::Timestamp;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::{Instant, MissedTickBehavior, interval};
 
 use container_log::{ContainerLog, Limits};
 use content::Entry;
+use day::Mood;
 
 /// So many files are kept, `max-file` of the json-file driver.
 pub const MAX_FILES: u32 = 3;
@@ -61,6 +63,19 @@ pub struct Settings {
     pub run: String,
     /// The time of day, in nanoseconds since the epoch.
     pub clock: fn() -> i64,
+    /// Told what Docker would tell of the container.
+    pub happened: mpsc::Sender<Happened>,
+}
+
+/// What becomes of the container.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Happened {
+    /// The kernel ended its process because its memory was used up.
+    OutOfMemory,
+    /// It ended with that.
+    Died,
+    /// It was started again.
+    Started,
 }
 
 /// The backend, listening.
@@ -102,26 +117,34 @@ impl Backend {
 
     /// Answers and prints until `stop`, then prints its last line.
     pub async fn run(mut self, stop: impl Future<Output = ()>) -> io::Result<Tally> {
-        let pace = Pace::new(self.settings.entries_per_second);
+        let mut pace = Pace::new(self.settings.entries_per_second);
+        let (began, mut mood) = (Instant::now(), Mood::Well);
         let mut ticks = interval(pace.period);
         ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let (answered, mut to_print) = mpsc::channel(ANSWERED);
         let mut connections = JoinSet::new();
-        let (mut tick, mut next) = (0, 0);
+        let mut next = 0;
         tokio::pin!(stop);
         loop {
             tokio::select! {
                 () = &mut stop => break,
                 _ = ticks.tick() => {
-                    for _ in 0..pace.entries(tick) {
-                        let entry = content::entry(next, self.now());
+                    let after = began.elapsed();
+                    self.turn(mood, day::mood(after)).await;
+                    mood = day::mood(after);
+                    for _ in 0..pace.entries(day::traffic(after)) {
+                        let failed = match mood {
+                            Mood::Well => false,
+                            Mood::Failing => next % 2 == 0,
+                            Mood::Down => continue,
+                        };
+                        let entry = if failed { content::failed(next, self.now()) } else { content::entry(next, self.now()) };
                         self.print(&entry)?;
                         next += 1;
                     }
-                    tick += 1;
                 }
                 Some(served) = to_print.recv() => self.served(&served)?,
-                Ok((stream, peer)) = self.listener.accept(), if connections.len() < CONNECTIONS => {
+                Ok((stream, peer)) = self.listener.accept(), if mood != Mood::Down && connections.len() < CONNECTIONS => {
                     connections.spawn(serve::connection(stream, peer.ip(), answered.clone()));
                 }
                 Some(_) = connections.join_next() => {}
@@ -134,6 +157,18 @@ impl Backend {
         let last = content::last(&self.settings.run, self.now());
         self.print(&last)?;
         Ok(self.tally)
+    }
+
+    /// Says what Docker would say when the backend goes down or comes up. Whoever has gone does not listen any more.
+    async fn turn(&self, from: Mood, to: Mood) {
+        let all: &[Happened] = match (from == Mood::Down, to == Mood::Down) {
+            (false, true) => &[Happened::OutOfMemory, Happened::Died],
+            (true, false) => &[Happened::Started],
+            _ => &[],
+        };
+        for happened in all {
+            self.settings.happened.send(*happened).await.ok();
+        }
     }
 
     fn served(&mut self, served: &serve::Served) -> io::Result<()> {
@@ -167,21 +202,31 @@ fn named(error: &io::Error, subject: &str) -> io::Error {
 #[derive(Debug, Clone, Copy)]
 struct Pace {
     period: Duration,
-    entries_per_second: u32,
-    ticks_per_second: u32,
+    /// Entries of a tick of mean traffic.
+    share: f64,
+    /// Less than one entry: it comes with the next.
+    owed: f64,
 }
 
 impl Pace {
     fn new(entries_per_second: NonZeroU32) -> Self {
-        let entries_per_second = entries_per_second.get();
-        let ticks_per_second = entries_per_second.min(MOST_TICKS);
-        Self { period: Duration::from_secs(1) / ticks_per_second, entries_per_second, ticks_per_second }
+        let ticks_per_second = entries_per_second.get().min(MOST_TICKS);
+        let share = f64::from(entries_per_second.get()) / f64::from(ticks_per_second);
+        Self { period: Duration::from_secs(1) / ticks_per_second, share, owed: 0.0 }
     }
 
-    /// How many at this tick. Counted by ticks, not by time: after a stall there is no burst.
-    fn entries(self, tick: u64) -> u64 {
-        let (entries, ticks) = (u64::from(self.entries_per_second), u64::from(self.ticks_per_second));
-        (tick + 1) * entries / ticks - tick * entries / ticks
+    /// How many at this tick, of so many times the mean. Counted by ticks, not by time: after a stall there is no burst.
+    fn entries(&mut self, traffic: f64) -> u32 {
+        self.owed += self.share * traffic;
+        let whole = self.owed.floor();
+        self.owed -= whole;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some hundred, and positive"
+        )]
+        let count = whole as u32;
+        count
     }
 }
 
@@ -190,15 +235,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_second_has_as_many_entries_as_were_asked_for() {
+    fn a_day_has_as_many_entries_as_were_asked_for() {
         for asked in [1, 4, 99, 100, 101, 250, 999, 10_000] {
-            let pace = Pace::new(NonZeroU32::new(asked).unwrap());
-            let ticks = u64::from(pace.ticks_per_second);
-            let second = |from: u64| (from..from + ticks).map(|tick| pace.entries(tick)).sum::<u64>();
-            assert_eq!([second(0), second(7)], [u64::from(asked); 2], "{asked}");
+            let mut pace = Pace::new(NonZeroU32::new(asked).unwrap());
+            let (mut came, mut after, mut most) = (0, Duration::ZERO, 0);
+            while after < day::DAY {
+                let count = pace.entries(day::traffic(after));
+                (came, most) = (came + count, most.max(count));
+                after += pace.period;
+            }
+            assert!(came.abs_diff(asked * 120) <= asked / 50 + 1, "{came} instead of {}", asked * 120);
             assert!(
-                (pace.period * pace.ticks_per_second).abs_diff(Duration::from_secs(1))
-                    < Duration::from_micros(1)
+                f64::from(most) <= f64::from(asked).max(100.0) / 100.0 * 1.8 + 1.0,
+                "{most} at once of {asked}"
             );
         }
     }
@@ -212,6 +261,7 @@ mod tests {
             entries_per_second: NonZeroU32::MIN,
             run: "x".to_owned(),
             clock: || 0,
+            happened: mpsc::channel(1).0,
         };
         let first = Backend::start(settings(0)).await.unwrap();
         let port = first.address().unwrap().port();

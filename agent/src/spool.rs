@@ -12,15 +12,21 @@
 //! spool/flights/…                which batches are on their way at this moment: see `flight.rs`
 //! spool/quarantine/…             what could not be read, with the reason in the journal
 //! spool/metrics/…                the same again, for batches of datapoints
+//! spool/alerts/…                 and for alerts, with what is known of them in `note`,
+//!                                and the operator's `silences.json`
+//! spool/history/…                what was measured and told lately: see `history.rs`
 //! ```
 //!
 //! Knows nothing of why a batch was refused or when to try again.
 
 mod entry;
 mod flight;
+pub mod history;
+mod note;
 mod quarantine;
 mod recover;
 mod room;
+pub mod silences;
 mod state;
 mod take;
 
@@ -46,6 +52,8 @@ pub use take::{Claim, Taken};
 const PARTS: [&str; 3] = ["cursors", "quarantine", flight::DIRECTORY];
 /// Below the lines' spool, the one of datapoints has its place.
 pub const METRICS: &str = "metrics";
+/// And the one of alerts.
+pub const ALERTS: &str = "alerts";
 
 /// The directory, and what is in it.
 #[derive(Debug)]
@@ -65,6 +73,8 @@ enum Content {
     Lines,
     /// What is given up leaves a gap, which says enough.
     Datapoints,
+    /// Each goes by itself.
+    Alerts,
 }
 
 /// What came of writing a batch: how many events were given up to make room for it, and, if it could
@@ -140,6 +150,13 @@ impl Spool {
     #[must_use]
     pub fn of_datapoints(mut self) -> Self {
         self.content = Content::Datapoints;
+        self
+    }
+
+    /// It is one of alerts.
+    #[must_use]
+    pub fn of_alerts(mut self) -> Self {
+        self.content = Content::Alerts;
         self
     }
 
@@ -243,6 +260,16 @@ impl Spool {
         self.state().bytes
     }
 
+    /// The most that may wait, in bytes.
+    pub fn max_bytes(&self) -> u64 {
+        self.max_bytes
+    }
+
+    /// How many batches wait.
+    pub fn batches(&self) -> u64 {
+        self.state().queues.values().map(|queue| queue.entries.len() as u64).sum()
+    }
+
     /// The time of the oldest event of the oldest batch that waits, in milliseconds since the epoch, if any
     /// does. Reads one header.
     ///
@@ -281,6 +308,11 @@ impl Spool {
     /// A cursor too many is harmless, and found again at the next start.
     fn remove_cursor(&self, container: &str) {
         drop(fs::remove_file(self.cursor(container)));
+    }
+
+    /// Where it puts what it can neither read nor deliver.
+    pub fn quarantine(&self) -> PathBuf {
+        self.directory.join("quarantine")
     }
 
     fn path(&self, number: u64) -> PathBuf {

@@ -6,6 +6,7 @@
 
 mod file;
 mod names;
+mod since;
 pub mod watch;
 
 use std::cmp::Ordering;
@@ -176,6 +177,11 @@ impl Tail {
     fn place(&self) -> Cursor {
         let place = |pipe| self.files.iter().find_map(|file| file.place(pipe));
         Cursor { stdout: place(0), stderr: place(1) }
+    }
+
+    /// Bytes that are not read yet, of the files that are known.
+    pub fn behind(&self) -> u64 {
+        self.files.iter().filter_map(LogFile::behind).sum()
     }
 
     /// The directory that the files are in.

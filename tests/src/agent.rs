@@ -11,9 +11,11 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 
 pub use build::binary;
+pub(crate) use build::without_cargo;
 
 use crate::docker::{Dockerd, tail};
 use crate::endpoint::Endpoint;
+use crate::terminal::Terminal;
 use crate::{process, wait};
 
 /// How the agent is to be run.
@@ -44,6 +46,9 @@ impl Options {
             ("AWS_SECRET_ACCESS_KEY", "example/secret/of/the/test/harness/000000"),
             // A forgotten variable sends the SDK to a link-local address, which is refused and slow.
             ("AWS_EC2_METADATA_DISABLED", "true"),
+            // A test that is about the account says so.
+            ("STARTTECH_PROVISION_AT_START", "false"),
+            ("STARTTECH_ALERTS_ENABLED", "false"),
             ("RUST_BACKTRACE", "1"),
         ];
         Self {
@@ -86,6 +91,17 @@ impl Options {
     #[must_use]
     pub fn with_arguments(mut self, arguments: &[&str]) -> Self {
         self.arguments = arguments.iter().map(|&argument| argument.to_owned()).collect();
+        self
+    }
+
+    /// In a view of its own of the file system, where each first path has the second one's content.
+    #[must_use]
+    pub fn with_mounts(mut self, mounts: &[(&Path, &Path)]) -> Self {
+        let bind =
+            |(at, from): &(&Path, &Path)| format!("mount --bind '{}' '{}' && ", from.display(), at.display());
+        let script = mounts.iter().map(bind).collect::<String>() + "exec \"$@\"";
+        let through = ["unshare", "--mount", "--propagation=private", "sh", "-c", &script, "sh"];
+        self.through = through.map(str::to_owned).to_vec();
         self
     }
 
@@ -137,16 +153,35 @@ impl Agent {
         agent.command().stdin(Stdio::null()).output().expect("setpriv of util-linux")
     }
 
+    /// Runs another command beside it, with its configuration and environment: the exit code, and what it printed and
+    /// complained of.
+    pub fn other(&self, arguments: &[&str]) -> (i32, String) {
+        let ended = self.command_of(arguments).stdin(Stdio::null()).output().expect("setpriv of util-linux");
+        let said = [ended.stdout, ended.stderr].concat();
+        (ended.status.code().unwrap_or(-1), String::from_utf8_lossy(&said).into_owned())
+    }
+
+    /// The same on a terminal of this size, in the background.
+    pub fn on_terminal(&self, arguments: &[&str], rows: u16, columns: u16) -> Terminal {
+        Terminal::run(&self.command_of(arguments), rows, columns)
+    }
+
     fn command(&self) -> Command {
+        let arguments: Vec<&str> = self.options.arguments.iter().map(String::as_str).collect();
+        self.command_of(&arguments)
+    }
+
+    fn command_of(&self, arguments: &[&str]) -> Command {
         fs::write(self.config_path(), &self.options.config).expect("a configuration file");
         let mut command = Command::new("setpriv");
         // The signal at our death ends it even where no destructor runs: a test killed for its time.
         command.args(["--pdeathsig", "KILL"]).args(&self.options.through);
-        command.arg(binary()).args(&self.options.arguments);
+        command.arg(binary()).args(arguments);
         command.arg("--config").arg(self.config_path());
         command.env_clear().env("HOME", self.directory.path());
         command.env("PATH", std::env::var_os("PATH").unwrap_or_default());
         command.env("STARTTECH_SPOOL_DIRECTORY", self.spool());
+        command.env("STARTTECH_CONTROL_SOCKET", self.socket());
         command.envs(self.options.environment.iter().cloned());
         command.current_dir(self.directory.path());
         command
@@ -165,6 +200,11 @@ impl Agent {
     /// Its spool, unless the environment names another.
     pub fn spool(&self) -> PathBuf {
         self.directory.path().join("spool")
+    }
+
+    /// Its control socket, likewise.
+    pub fn socket(&self) -> PathBuf {
+        self.directory.path().join("agent.sock")
     }
 
     fn log_path(&self) -> PathBuf {

@@ -2,6 +2,7 @@
 
 use std::io::{self, BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use jiff::Timestamp;
 pub struct Backend {
     address: SocketAddr,
     asked_ms: Arc<Mutex<Vec<i64>>>,
+    is_well: Arc<AtomicBool>,
 }
 
 impl Backend {
@@ -20,20 +22,26 @@ impl Backend {
         let listener = TcpListener::bind("127.0.0.1:0").expect("a free loopback port");
         let address = listener.local_addr().expect("it is bound");
         let asked_ms = Arc::<Mutex<Vec<i64>>>::default();
-        let times = Arc::clone(&asked_ms);
+        let is_well = Arc::new(AtomicBool::new(true));
+        let (times, well) = (Arc::clone(&asked_ms), Arc::clone(&is_well));
         std::thread::spawn(move || {
             for stream in listener.incoming().flatten() {
                 times.lock().unwrap_or_else(PoisonError::into_inner).push(Timestamp::now().as_millisecond());
                 // Who goes away in the middle is not answered.
-                let _ = answer(stream, delay);
+                let _ = answer(stream, delay, well.load(Ordering::Relaxed));
             }
         });
-        Self { address, asked_ms }
+        Self { address, asked_ms, is_well }
     }
 
     /// Its health check.
     pub fn url(&self) -> String {
         format!("http://{}/health", self.address)
+    }
+
+    /// What it answers from now on: 200, or 503.
+    pub fn is_well(&self, is_well: bool) {
+        self.is_well.store(is_well, Ordering::Relaxed);
     }
 
     /// When it was asked, in milliseconds since the epoch.
@@ -42,12 +50,15 @@ impl Backend {
     }
 }
 
-fn answer(mut stream: TcpStream, delay: Duration) -> io::Result<()> {
+fn answer(mut stream: TcpStream, delay: Duration, is_well: bool) -> io::Result<()> {
     let lines = BufReader::new(stream.try_clone()?).lines();
     let request: Vec<String> = lines.map_while(|line| line.ok().filter(|line| !line.is_empty())).collect();
     std::thread::sleep(delay);
     let known = request.first().is_some_and(|line| line == "GET /health HTTP/1.1");
-    let (status, body) =
-        if known { ("200 OK", r#"{"cache":"disabled","database":"ok"}"#) } else { ("404 Not Found", "") };
+    let (status, body) = match (known, is_well) {
+        (true, true) => ("200 OK", r#"{"cache":"disabled","database":"ok"}"#),
+        (true, false) => ("503 Service Unavailable", r#"{"cache":"disabled","database":"down"}"#),
+        (false, _) => ("404 Not Found", ""),
+    };
     write!(stream, "HTTP/1.1 {status}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }

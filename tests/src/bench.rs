@@ -3,6 +3,7 @@
 //! Nothing here passes or fails on time: figures stand beside the bars they are held against, and whoever
 //! reads them sees the machine and its load.
 
+pub mod alerts;
 pub(crate) mod backlog;
 mod burst;
 mod far;

@@ -7,6 +7,7 @@
 mod collector;
 mod container;
 mod leftovers;
+mod link;
 mod stats;
 
 use std::fs::{self, File};
@@ -19,6 +20,7 @@ use rustix::process::{Pid, Signal, kill_process};
 
 pub use collector::Collector;
 pub use container::{Container, Run};
+pub use link::Link;
 pub use stats::Stats;
 
 use crate::wait;

@@ -52,6 +52,8 @@ impl Emulator {
             .env("DNS_ADDRESS", "0")
             .env("SKIP_SSL_CERT_DOWNLOAD", "1")
             .env("DISABLE_EVENTS", "1")
+            // What it keeps for itself lies there: two of them must not share it.
+            .env("TMPDIR", directory.path())
             .env("FILESYSTEM_ROOT", directory.path().join("root"))
             .current_dir(directory.path())
             .stdin(Stdio::null())
@@ -108,10 +110,11 @@ fn python() -> PathBuf {
 
 /// A program of the emulator's virtual environment, where the set-up put it.
 pub fn tool(name: &str) -> PathBuf {
-    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
-    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).expect("HOME is set");
-    let cache = cache.join("starttech-agent-tests");
-    let complete = |path: &PathBuf| path.join("ready").is_file();
+    let cache = cache();
+    let complete = |path: &PathBuf| {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        name.starts_with("emulator-") && path.join("ready").is_file()
+    };
     let installations = fs::read_dir(&cache).into_iter().flatten().flatten().map(|entry| entry.path());
     // More than one stands there after the pins have changed: the set-up made the latest.
     let latest = installations
@@ -119,4 +122,11 @@ pub fn tool(name: &str) -> PathBuf {
         .max_by_key(|path| fs::metadata(path.join("ready")).and_then(|ready| ready.modified()).ok());
     let found = latest.unwrap_or_else(|| panic!("no emulator below {}: run tests/setup.sh", cache.display()));
     found.join("bin").join(name)
+}
+
+/// Where the set-up keeps what is made once.
+pub fn cache() -> PathBuf {
+    let set = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = set("XDG_CACHE_HOME").or_else(|| Some(set("HOME")?.join(".cache"))).expect("HOME is set");
+    cache.join("starttech-agent-tests")
 }

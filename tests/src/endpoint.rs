@@ -18,13 +18,13 @@ mod logs;
 mod metrics;
 mod names;
 mod operation;
-mod protocol;
+pub(crate) mod protocol;
 mod put;
-mod refusal;
+pub(crate) mod refusal;
 mod serve;
 mod sign;
 mod store;
-mod wire;
+pub(crate) mod wire;
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -7,14 +7,19 @@
 //! - [`stream`]: what of one container has arrived there; [`series`]: what of one metric.
 //! - [`agent`]: the binary, its configuration, its log and its footprint.
 //! - [`emulator`]: a second opinion from somebody else's CloudWatch Logs.
+//! - [`role`]: between the agent and the emulator, what a role may do, quotas, and what the emulator lacks.
+//! - [`subscriber`]: whom a topic calls.
+//! - [`package`]: the .deb; [`machine`]: a host with systemd to install it on.
 //! - [`host`] and [`backend`]: what the agent measures, told by others.
 //! - [`mod@bench`]: what shipping costs, beside what other ways cost.
 //! - [`mod@faults`]: what survives each fault under load, as a table.
+//! - [`terminal`]: where what draws is looked at.
 //! - [`wait`]: no test sleeps for luck; it waits for a condition with a limit.
 
 pub mod agent;
 pub mod backend;
 pub mod bench;
+pub mod browser;
 pub mod client;
 pub mod docker;
 pub mod emulator;
@@ -22,9 +27,15 @@ pub mod endpoint;
 pub mod faults;
 pub mod host;
 pub mod http;
+pub mod machine;
+pub mod package;
 pub mod port;
 pub mod process;
+pub mod repository;
+pub mod role;
 pub mod series;
 pub mod stream;
+pub mod subscriber;
+pub mod terminal;
 pub mod tidy;
 pub mod wait;

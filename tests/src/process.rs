@@ -21,6 +21,11 @@ pub fn rss_kib(pid: u32) -> Option<u64> {
     status_kib(pid, "VmRSS:")
 }
 
+/// The memory a process holds of its own, without the pages of programs and libraries, in KiB; none once it is gone.
+pub fn rss_own_kib(pid: u32) -> Option<u64> {
+    status_kib(pid, "RssAnon:")
+}
+
 /// The most memory a process ever held, in KiB; none once it is gone.
 pub fn rss_peak_kib(pid: u32) -> Option<u64> {
     status_kib(pid, "VmHWM:")
@@ -35,4 +40,10 @@ fn status_kib(pid: u32, field: &str) -> Option<u64> {
 /// How many descriptors a process holds open; none once it is gone.
 pub fn descriptors(pid: u32) -> Option<u64> {
     Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count() as u64)
+}
+
+/// The processes that a process has started and that have not ended.
+pub fn children(pid: u32) -> Vec<u32> {
+    let listed = fs::read_to_string(format!("/proc/{pid}/task/{pid}/children")).unwrap_or_default();
+    listed.split_whitespace().filter_map(|pid| pid.parse().ok()).collect()
 }

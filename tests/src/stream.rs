@@ -73,18 +73,14 @@ impl Stream<'_> {
         agent.wait_until(LIMIT, &what, || self.events().iter().any(|event| event.message == message));
     }
 
-    /// What arrived, as the service shows it: in order of time, and of arrival within a millisecond.
-    pub fn shown(&self) -> Vec<String> {
-        let mut events = self.events();
-        events.sort_by_key(|event| event.timestamp);
-        events.into_iter().map(|event| event.message).collect()
-    }
-
-    /// Asserts that the numbers from 1 to `last` are shown each once and in order, however they
-    /// arrived: after a failure, lines of now overtake those that waited.
+    /// Asserts that the numbers from 1 to `last` are shown each once and in order of time, however
+    /// they arrived: after a failure, lines of now overtake those that waited, also those of the same
+    /// millisecond, which the service cannot tell apart.
     pub fn assert_each_shown_once(&self, last: u64) {
-        let shown = numbers(&self.shown());
-        let wrong = shown.iter().zip(1..=last).find(|(shown, expected)| *shown != expected);
+        let numbered = |event: Event| Some((event.timestamp, *numbers(&[event.message]).first()?));
+        let mut shown: Vec<_> = self.events().into_iter().filter_map(numbered).collect();
+        shown.sort_unstable();
+        let wrong = shown.iter().zip(1..=last).find(|((_, shown), expected)| shown != expected);
         assert!(wrong.is_none() && shown.len() as u64 == last, "{} of {last} lines, {wrong:?}", shown.len());
     }
 

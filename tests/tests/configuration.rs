@@ -1,6 +1,7 @@
 //! Configuration: taken, refused, changed while running; and what the agent cannot work with.
 
 use std::fs;
+use std::os::unix::net::UnixStream;
 use std::process::Output;
 
 use harness::agent::{Agent, Options};
@@ -110,7 +111,19 @@ fn check_says_what_is_missing_by_its_exit_code() {
         let output = Agent::output(options.with_arguments(&arguments));
         (output.status.code(), text(&output.stdout) + &text(&output.stderr))
     };
-    let good = || Options::new(&endpoint).with_docker(&docker);
+    // A daemon that is well.
+    let mut agent = Agent::start(
+        Options::new(&endpoint)
+            .with_docker(&docker)
+            .with_config("health.url = ''\nmetrics.enabled = false\n"),
+    );
+    let socket = agent.socket();
+    agent.wait_until(LIMIT, "its socket", || UnixStream::connect(&socket).is_ok());
+    let good = || {
+        Options::new(&endpoint)
+            .with_docker(&docker)
+            .with_variable("STARTTECH_CONTROL_SOCKET", socket.to_str().unwrap())
+    };
     let (code, said) = check(good(), &[]);
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = check(good(), &["--json"]);
@@ -128,6 +141,9 @@ fn check_says_what_is_missing_by_its_exit_code() {
     endpoint.inject(Operation::DescribeLogGroups, Fault::ExpiredToken, None);
     let (code, said) = check(good(), &[]);
     assert!(code == Some(1) && said.contains("ExpiredToken"), "{said}");
+    agent.stop(STOP);
+    let (code, said) = check(good(), &[]);
+    assert!(code == Some(1) && said.contains("✗ daemon: does not run"), "{said}");
 }
 
 #[test]

@@ -312,6 +312,10 @@ fn the_local_mode_writes_datapoints_into_its_directory() {
         assert_eq!(forms.iter().filter(fits).count(), 1, "{line}");
     }
     assert!(has("cpu_usage_iowait", "max"), "locally it costs nothing");
+    let kept = std::fs::read_to_string(directory.path().join(".spool/history/metrics.jsonl")).unwrap();
+    let kept = kept.lines().map(|batch| serde_json::from_str::<Value>(batch).unwrap());
+    let kept: usize = kept.map(|batch| batch["data"].as_array().unwrap().len()).sum();
+    assert_eq!(kept, lines().len(), "what was measured stays for who draws it");
     let stream = std::fs::read_dir(directory.path()).unwrap().flatten().any(|entry| entry.path().is_dir());
     assert!(stream, "lines are written as ever");
     assert!(endpoint.metrics().is_empty() && endpoint.arrived().is_empty());

@@ -203,7 +203,8 @@ fn yes() -> bool {
 }
 
 impl Alarm {
-    /// With members that mean the same written the same: dimensions in order, M of N only where M is not N.
+    /// With members that mean the same written the same: dimensions in order, M of N only where M is not N, no
+    /// member that says what goes without saying.
     #[must_use]
     pub fn normal(mut self) -> Self {
         self.dimensions.sort();
@@ -214,6 +215,25 @@ impl Alarm {
         }
         if self.datapoints_to_alarm == Some(self.evaluation_periods) {
             self.datapoints_to_alarm = None;
+        }
+        // What the service does if nobody says anything.
+        if self.evaluate_low_sample_count_percentile.as_deref() == Some("evaluate") {
+            self.evaluate_low_sample_count_percentile = None;
+        }
+        self
+    }
+}
+
+impl Composite {
+    /// With the suppressor by its name, which an ARN means as well: it is in the same account and region.
+    #[must_use]
+    pub fn normal(mut self) -> Self {
+        let name = |suppressor: &str| {
+            let (_, name) = suppressor.strip_prefix("arn:")?.split_once(":alarm:")?;
+            Some(name.to_owned())
+        };
+        if let Some(name) = self.actions_suppressor.as_deref().and_then(name) {
+            self.actions_suppressor = Some(name);
         }
         self
     }
@@ -231,6 +251,7 @@ mod tests {
         let mut other = alarm.clone();
         other.dimensions.reverse();
         other.datapoints_to_alarm = Some(2);
+        other.evaluate_low_sample_count_percentile = Some("evaluate".to_owned());
         assert_eq!(other.normal(), alarm);
     }
 

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 use super::patience::{self, Patience};
 use super::refusal::{self, Service, is_denied};
 use crate::logs::batch::Stored;
-use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+use crate::logs::{Destination, Mend, Outgoing, Receipt, Refusal, Sink};
 
 /// A group that was there already is asked for its retention some time within this, once in a run: the
 /// account may ask 10 times a second in all, and a fleet may start at once.
@@ -73,6 +73,10 @@ impl CloudWatchLogs {
                 lasting: true,
                 unreachable: false,
                 doubtful: false,
+                mend: Mend::Right(format!(
+                    "allow logs:CreateLogGroup to this host's role, or make the group: aws logs create-log-group \
+                     --log-group-name {group}"
+                )),
             }),
             Err(error) => Err(self.classify("CreateLogGroup", &error)),
         }

@@ -11,8 +11,7 @@ use aws_sdk_cloudwatch::types::{Dimension, MetricDatum, StandardUnit, StatisticS
 use aws_smithy_types::DateTime;
 
 use super::refusal::{self, Service};
-use crate::logs::batch::Stored;
-use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+use crate::logs::{Outgoing, Receipt, Refusal, Sink};
 use crate::metrics::batch::{self, Batch, Datum, Sent};
 use crate::retry::Waits;
 
@@ -54,6 +53,8 @@ impl CloudWatch {
 impl Sink for CloudWatch {
     const SERVICE: &'static str = "CloudWatch";
     const CONTENT: &'static str = "datapoints";
+    const REFUSED: &'static str = "does CloudWatch take metrics.namespace, and every name in [[metrics.patterns]]? \
+                                   starttech-agent check --bundle has what a bug report needs";
     const WAITS: Waits = WAITS;
 
     async fn put(&self, outgoing: &Outgoing) -> Result<Receipt, Refusal> {
@@ -80,14 +81,6 @@ impl Sink for CloudWatch {
             Ok(_) => Ok(receipt),
             Err(error) => Err(refusal::of(SERVICE, &self.region, "PutMetricData", &error)),
         }
-    }
-
-    async fn holds(&self, _: &Destination, _: &Stored) -> Result<bool, Refusal> {
-        Ok(false)
-    }
-
-    async fn create(&self, _: &Destination) -> Result<(), Refusal> {
-        Ok(())
     }
 }
 
@@ -117,6 +110,7 @@ fn datum(datum: &Datum, series: &[batch::Dimension], resolution_s: i32) -> Metri
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::Destination;
     use aws_config::{BehaviorVersion, Region};
     use aws_sdk_cloudwatch::config::{Credentials, SharedCredentialsProvider};
     use aws_smithy_http_client::test_util::{ReplayEvent, StaticReplayClient};

@@ -23,6 +23,8 @@ const CREDENTIALS_TIMEOUT: Duration = Duration::from_secs(8);
 /// What an endpoint answered to a request without a signature.
 #[derive(Debug)]
 pub struct Answer {
+    /// Of HTTP.
+    pub status: u16,
     /// What time it is over there.
     pub date: Option<SystemTime>,
 }
@@ -50,6 +52,7 @@ pub async fn reach(endpoint: &str) -> Result<Answer, Unreachable> {
     let settings = HttpConnectorSettings::builder().connect_timeout(TIMEOUT).read_timeout(TIMEOUT).build();
     match tokio::time::timeout(TIMEOUT, super::connector(settings).call(request)).await {
         Ok(Ok(response)) => Ok(Answer {
+            status: response.status().as_u16(),
             date: response
                 .headers()
                 .get("date")

@@ -18,18 +18,20 @@ use jiff::SignedDuration;
 use log::LevelFilter;
 use tempfile::TempDir;
 use tokio::signal::unix::{SignalKind, signal};
-use tokio::sync::oneshot;
+use tokio::sync::{mpsc, oneshot};
 use tokio::time::{sleep, timeout};
 
+use super::dashboard::serve;
 use super::output;
 use super::run::{asked_to_stop, block_on};
+use crate::alerts::{Fact, What};
 use crate::config::Config;
 use crate::daemon::{self, Containers, Start};
 use crate::docker::Found;
 use crate::local::Directory;
 use crate::logs::Container;
 use crate::probe::parse_url;
-use crate::sample::{Backend, Settings, Tally};
+use crate::sample::{Backend, Happened, Settings, Tally};
 use crate::telemetry;
 use shipped::Shipped;
 
@@ -40,6 +42,10 @@ const FLUSH: Duration = Duration::from_millis(200);
 const DRAIN: Duration = Duration::from_secs(1);
 /// Metrics come a few times in a demonstration, not once a minute.
 const MEASURED: [Duration; 2] = [Duration::from_secs(2), Duration::from_secs(10)];
+/// No cap that a reader of the terminal would meet.
+const MESSAGES: u32 = 1000;
+/// A container that was started again is up after so long.
+const RECOVERY: Duration = Duration::from_secs(5);
 /// How the host is called in the stream's name.
 const HOST: &str = "demo-host";
 /// How the container is called.
@@ -132,46 +138,88 @@ async fn show(options: &Options, dir: &Path) -> anyhow::Result<()> {
     config.host.instance_id = Some(HOST.to_owned());
     config.logs.flush = FLUSH;
     [config.metrics.sample, config.metrics.flush] = MEASURED;
+    hasten(&mut config);
     let container = container();
     let places = places(dir, &config, &container)?;
 
     let run = format!("{:08x}", fastrand::u32(..));
+    let (happened, happenings) = mpsc::channel(8);
     let backend = Backend::start(Settings {
         log_path: places.log.clone(),
         port: options.port,
         entries_per_second: options.lines_per_second,
         run: run.clone(),
         clock: telemetry::now_ns,
+        happened,
     });
     let backend = backend.await.context("cannot start the sample backend")?;
     config.health.url = Some(parse_url(&format!("http://{}/health", backend.address()?))?);
     let mut shipped = Shipped::after(&places.shipped, &run);
-    output::result(&words::beginning(options, &places, backend.address()?));
+    let (page, shown) = serve::beside(&config, &places.local, None).await?;
+    output::result(&words::beginning(options, &places, backend.address()?, page));
 
     let (driver, log_path) = ("json-file".to_owned(), Some(places.log.clone()));
-    let found = Found { container, driver, log_path, started: true };
+    let (facts, told) = mpsc::channel(8);
+    let found = Found { container: container.clone(), driver, log_path, started: true, standing: None };
     let reload = {
         let config = config.clone();
         move || Ok(config.clone())
     };
     let start = Start {
         config,
+        config_file: None,
         reload,
         local: Some(places.local.clone()),
-        containers: Containers::Fixed(vec![found]),
+        containers: Containers::Fixed(vec![found], told),
     };
     let (stop, stopped) = oneshot::channel();
     // The daemon ends ahead of the backend only if it failed, and then so does all of this.
     let daemon = Box::pin(daemon::run(start, async { stopped.await.unwrap_or_default() }));
-    let ((), (tally, arrived)) = tokio::try_join!(daemon, async {
+    let followed = async {
         let done = print_and_follow(backend, end, &mut shipped).await;
         // The daemon is there to be told, or has told why not.
         stop.send(()).ok();
         done
-    })?;
+    };
+    let work = async { tokio::try_join!(daemon, tell(container, happenings, facts), followed) };
+    let ((), (), (tally, arrived)) = tokio::select! {
+        worked = Box::pin(work) => worked?,
+        () = shown => bail!("the page ended"),
+    };
     // What was held as part of a stack trace came at the daemon's end.
     shipped.read_on()?;
     output::result(&words::end(options, &places, tally, shipped.events(), arrived));
+    Ok(())
+}
+
+/// Alerts begin and end within a day, which has two minutes here.
+fn hasten(config: &mut Config) {
+    config.alerts.max_per_hour = MESSAGES;
+    config.alerts.recovery = RECOVERY;
+    for rule in &mut config.alerts.rules {
+        rule.period_s = 10;
+        let (of, periods) = &mut rule.datapoints;
+        (*of, *periods) = ((*of).min(2), (*periods).min(2));
+    }
+}
+
+/// Says what Docker would say.
+async fn tell(
+    container: Container,
+    mut happened: mpsc::Receiver<Happened>,
+    facts: mpsc::Sender<Fact>,
+) -> anyhow::Result<()> {
+    while let Some(happened) = happened.recv().await {
+        let what = match happened {
+            Happened::OutOfMemory => What::OutOfMemory,
+            // 128 + KILL.
+            Happened::Died => What::Died { exit_code: 137 },
+            Happened::Started => What::Started,
+        };
+        let fact = Fact { at_ns: telemetry::now_ns(), container: container.clone(), what };
+        // The daemon may be at its end.
+        facts.send(fact).await.ok();
+    }
     Ok(())
 }
 

@@ -6,6 +6,7 @@ use std::io::{self, IsTerminal, Write};
 use std::time::Duration;
 
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::termios::tcgetwinsize;
 use tokio::time::sleep;
 
 use crate::config::fault::Faults;
@@ -15,9 +16,43 @@ pub(super) fn result(text: &str) {
     writeln!(io::stdout(), "{text}").ok();
 }
 
+/// A result in place of the one before, on a terminal: no more of it than fits.
+pub(super) fn redraw(text: &str) {
+    let rows = size().map_or(usize::MAX, |(_, rows)| rows.saturating_sub(1));
+    let mut page = String::from("\u{1b}[H");
+    for line in text.lines().take(rows) {
+        page.push_str(line);
+        page.push_str("\u{1b}[K\r\n");
+    }
+    page.push_str("\u{1b}[J");
+    let mut stdout = io::stdout();
+    stdout.write_all(page.as_bytes()).and_then(|()| stdout.flush()).ok();
+}
+
+/// Whether results go to a terminal.
+pub(super) fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// How wide that is, in characters.
+pub(super) fn width() -> Option<usize> {
+    size().map(|(columns, _)| columns)
+}
+
+fn size() -> Option<(usize, usize)> {
+    let size = tcgetwinsize(io::stdout()).ok().filter(|size| size.ws_col > 0 && size.ws_row > 0)?;
+    Some((usize::from(size.ws_col), usize::from(size.ws_row)))
+}
+
 /// A complaint, for a person.
 pub(super) fn complaint(text: &str) {
     writeln!(io::stderr(), "{text}").ok();
+}
+
+/// A question to a person, who answers on the same line.
+pub(super) fn question(text: &str) {
+    let mut stderr = io::stderr();
+    write!(stderr, "{text}").and_then(|()| stderr.flush()).ok();
 }
 
 /// Faults with a head that counts them.

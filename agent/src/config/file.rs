@@ -25,12 +25,13 @@ pub(super) struct Value {
 pub(super) enum Kind {
     Text(String),
     Integer(i64),
+    Fraction(f64),
     Boolean(bool),
     List(Vec<Value>),
     Table(Vec<Entry>),
     /// An environment variable's text, which says nothing of its type.
     Variable(String),
-    /// Dates and fractions, which no key takes, and integers beyond 64 bits.
+    /// Dates, which no key takes, and integers beyond 64 bits.
     Other(&'static str),
 }
 
@@ -40,6 +41,7 @@ impl Kind {
         match self {
             Self::Text(_) => "a string",
             Self::Integer(_) => "an integer",
+            Self::Fraction(_) => "a fraction",
             Self::Boolean(_) => "a boolean",
             Self::List(_) => "a list",
             Self::Table(_) => "a table",
@@ -119,7 +121,9 @@ impl File<'_> {
             DeValue::Integer(digits) => i64::from_str_radix(digits.as_str(), digits.radix())
                 .map_or(Kind::Other("an integer too large"), Kind::Integer),
             DeValue::Boolean(yes) => Kind::Boolean(*yes),
-            DeValue::Float(_) => Kind::Other("a fraction"),
+            DeValue::Float(digits) => {
+                digits.as_str().parse().map_or(Kind::Other("a fraction"), Kind::Fraction)
+            }
             DeValue::Datetime(_) => Kind::Other("a date"),
             DeValue::Array(array) => Kind::List(self.list(array)),
             DeValue::Table(table) => {

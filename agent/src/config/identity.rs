@@ -33,6 +33,8 @@ pub enum Origin {
     Configuration,
     /// The operator, in AWS's own variables.
     Environment,
+    /// The operator, in the profile of AWS's own files.
+    Profile,
     /// The instance metadata service.
     Metadata,
     /// The host's name, for want of an instance.
@@ -46,6 +48,7 @@ impl fmt::Display for Origin {
         f.write_str(match self {
             Self::Configuration => "from the configuration",
             Self::Environment => "from AWS_REGION",
+            Self::Profile => "from the AWS profile",
             Self::Metadata => "from the instance metadata service",
             Self::HostName => "the host's name",
             Self::Default => "the default",
@@ -106,8 +109,13 @@ mod tests {
 
     #[test]
     fn the_operator_is_believed_first_and_the_default_last() {
-        let metadata =
-            || Some(imds::Identity { instance_id: "i-0abc".into(), region: "eu-central-1".into() });
+        let metadata = || {
+            Some(imds::Identity {
+                instance_id: "i-0abc".into(),
+                region: "eu-central-1".into(),
+                account_id: None,
+            })
+        };
         for (configured, environment, metadata, region, from, id) in [
             (Some("eu-west-2"), Some("eu-west-3"), metadata(), "eu-west-2", Origin::Configuration, "mine"),
             (None, Some("eu-west-3"), metadata(), "eu-west-3", Origin::Environment, "i-0abc"),

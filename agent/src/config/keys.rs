@@ -3,6 +3,8 @@
 //! The defaults are read by the same code as what the operator writes, as the lowest layer: there is
 //! no second place that knows them, and none that could escape the checks.
 
+pub(super) mod provision;
+
 /// One key.
 #[derive(Debug)]
 pub(super) struct Key {
@@ -81,6 +83,12 @@ pub(super) const SPOOL_DIRECTORY: Key =
 
 pub(super) const SPOOL_MAX_BYTES: Key = key("spool.max_bytes", "a size of at least 8MiB", r#""256MiB""#);
 
+pub(super) const CONTROL_SOCKET: Key = key(
+    "control.socket",
+    "the whole path of a socket, or \"\" for none",
+    r#""/run/starttech-agent/agent.sock""#,
+);
+
 pub(super) const METRICS_ENABLED: Key = key("metrics.enabled", "true or false", "true");
 
 pub(super) const METRICS_NAMESPACE: Key =
@@ -127,7 +135,7 @@ pub(super) const HEALTH_URL: Key =
 pub(super) const HEALTH_TIMEOUT: Key = key("health.timeout", "a duration from 100ms to 1m", r#""5s""#);
 
 /// All of them, in the order of `agent.example.toml`.
-pub(super) const ALL: [Key; 32] = [
+pub(super) const ALL: [Key; 68] = [
     REGION,
     LOG_LEVEL,
     HOST_INSTANCE_ID,
@@ -160,6 +168,42 @@ pub(super) const ALL: [Key; 32] = [
     HEALTH_TIMEOUT,
     SPOOL_DIRECTORY,
     SPOOL_MAX_BYTES,
+    CONTROL_SOCKET,
+    provision::ALERTS_ENABLED,
+    provision::ALERTS_TOPIC,
+    provision::ALERTS_EMAILS,
+    provision::ALERTS_WEBHOOKS,
+    provision::ALERTS_PUBLISHERS,
+    provision::ALERTS_RUNBOOK,
+    provision::ALERTS_MAX_PER_HOUR,
+    provision::ALERTS_RESTART_LOOP,
+    provision::ALERTS_RECOVERY,
+    provision::ALERTS_RULES,
+    provision::AT_START,
+    provision::AT_START_WITHIN,
+    provision::PREFIX,
+    provision::DASHBOARD,
+    provision::LOAD_BALANCER,
+    provision::TARGET_GROUP,
+    provision::DISTRIBUTION,
+    provision::WITHOUT_DATA,
+    provision::TAGS,
+    provision::ALARMS_OFF,
+    provision::ALARMS_CONTAINER,
+    provision::CPU_WARNING,
+    provision::CPU_CRITICAL,
+    provision::CPU_CREDITS,
+    provision::MEMORY,
+    provision::DISK,
+    provision::RESPONSE_TIME,
+    provision::ERROR_RATE,
+    provision::REQUESTS,
+    provision::LOAD_BALANCER_5XX,
+    provision::ERROR_LINES,
+    provision::RESTARTS,
+    provision::CACHE_HIT_RATE,
+    provision::CLOUDFRONT_ERROR_RATE,
+    provision::DELIVERY_LAG,
 ];
 
 impl Key {
@@ -186,6 +230,9 @@ pub(super) fn dotted(variable: &str) -> String {
 
 /// What every variable of ours begins with.
 pub(super) const VARIABLE_PREFIX: &str = "STARTTECH_";
+
+/// Where the lowest layer says that it was written.
+pub(super) const DEFAULT: &str = "default";
 
 /// The lowest layer.
 pub(super) fn defaults() -> String {

@@ -1,6 +1,9 @@
 //! From what is written for a key to the value the program works with, or to why not.
 
+pub(super) mod alerts;
 pub(super) mod metrics;
+pub(super) mod provision;
+pub(super) mod rules;
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -11,6 +14,7 @@ use regex::{Regex, RegexBuilder, RegexSet, RegexSetBuilder};
 use super::fault::Fault;
 use super::file::Kind;
 use super::values::{Written, Wrong};
+use crate::control::LONGEST_PATH;
 use crate::logs::route::{self, Globs, Route, STREAM_FORBIDDEN, Template, TemplateError};
 
 /// Days that `PutRetentionPolicy` accepts.
@@ -289,6 +293,22 @@ fn size(text: &str) -> Option<u64> {
 fn number_and_unit(text: &str) -> Option<(u64, &str)> {
     let (number, unit) = text.split_at_checked(text.find(|c: char| !c.is_ascii_digit())?)?;
     Some((number.parse().ok()?, unit.trim_start()))
+}
+
+pub(super) fn control_socket(written: Written<'_>) -> Result<Option<PathBuf>, Wrong> {
+    let text = written.text()?;
+    if text.is_empty() {
+        return Ok(None);
+    }
+    if !text.starts_with('/') {
+        return Err(written.wrong(format!("is {text:?}, which depends on where the agent was started")));
+    }
+    if text.len() > LONGEST_PATH {
+        let what =
+            format!("has {} bytes, and the path of a Unix socket has {LONGEST_PATH} at most", text.len());
+        return Err(written.wrong_because(what, "name a shorter directory, such as /run/starttech-agent"));
+    }
+    Ok(Some(text.into()))
 }
 
 pub(super) fn directory(written: Written<'_>) -> Result<PathBuf, Wrong> {

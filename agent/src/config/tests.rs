@@ -1,6 +1,9 @@
 //! The configuration as an operator meets it: what is written, and what comes back.
 
+mod provision;
+
 use super::*;
+use crate::provision::Wanted;
 use expect_test::{Expect, expect};
 
 const EXAMPLE: &str = include_str!("../../agent.example.toml");
@@ -26,8 +29,11 @@ fn uncommented() -> String {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "every key")]
 fn an_empty_file_is_the_default() {
-    let defaults = config(&[], &[]).unwrap();
+    let mut defaults = config(&[], &[]).unwrap();
+    assert_eq!(defaults.alerts.rules.len(), 9);
+    defaults.alerts.rules.clear(); // dashboards/rules.toml
     expect![[r#"
         Config {
             region: None,
@@ -120,9 +126,84 @@ fn an_empty_file_is_the_default() {
                 directory: "/var/lib/starttech-agent/spool",
                 max_bytes: 268435456,
             },
+            control: Control {
+                socket: Some(
+                    "/run/starttech-agent/agent.sock",
+                ),
+            },
+            alerts: Alerts {
+                enabled: true,
+                max_per_hour: 10,
+                restart_loop: (
+                    3,
+                    600s,
+                ),
+                recovery: 60s,
+                rules: [],
+            },
+            provision: Provision {
+                at_start: true,
+                at_start_written: false,
+                at_start_within: 60s,
+                settings: Settings {
+                    prefix: "starttech",
+                    dashboard: "StartTech",
+                    topic: "starttech-alarms",
+                    emails: [],
+                    webhooks: [],
+                    publishers: [],
+                    runbook: None,
+                    log_groups: [
+                        "/starttech/backend",
+                        "/starttech/frontend",
+                    ],
+                    retention_days: 14,
+                    namespace: "StartTech/Backend",
+                    container: "starttech-backend",
+                    auto_scaling_group: Find,
+                    load_balancer: Find,
+                    target_group: Find,
+                    distribution: Find,
+                    off: [],
+                    thresholds: Thresholds {
+                        cpu_warning: 70.0,
+                        cpu_critical: 90.0,
+                        cpu_credits: 20.0,
+                        memory: 90.0,
+                        disk: 85.0,
+                        response_time: 1.0,
+                        error_rate: 5.0,
+                        requests: 20.0,
+                        load_balancer_5xx: 10.0,
+                        error_lines: 10.0,
+                        restarts: 3.0,
+                        cache_hit_rate: 50.0,
+                        cloudfront_error_rate: 5.0,
+                        delivery_lag: 300.0,
+                    },
+                    rhythm: Rhythm {
+                        sample_s: 10.0,
+                        flush_s: 60,
+                    },
+                    unsent: {
+                        "agent_metric_errors": "metrics.on",
+                        "container_blkio_read_bytes": "metrics.on",
+                        "container_blkio_write_bytes": "metrics.on",
+                        "container_mem_used_bytes": "metrics.on",
+                        "container_pids": "metrics.on",
+                        "cpu_usage_iowait": "metrics.on",
+                        "health_checks": "metrics.on",
+                        "health_status_code": "metrics.on",
+                        "system_load1": "metrics.on",
+                    },
+                    without_data: false,
+                    tags: {},
+                },
+            },
         }
     "#]]
     .assert_debug_eq(&defaults);
+    let defaults = config(&[], &[]).unwrap();
     assert_eq!(format!("{:?}", config(&["", EXAMPLE], &[]).unwrap()), format!("{defaults:?}"));
 }
 
@@ -134,6 +215,17 @@ fn the_example_holds_every_key_with_its_default() {
     assert_eq!(live.host.instance_id.take().as_deref(), Some("i-0123456789abcdef0"));
     assert_eq!(live.host.auto_scaling_group.take().as_deref(), Some("starttech-backend"));
     assert_eq!(live.metrics.prometheus.take(), Some("127.0.0.1:9464".parse().unwrap()));
+    let settings = &mut live.provision.settings;
+    assert_eq!(settings.runbook.take().as_deref(), Some("https://wiki.example.com/starttech"));
+    for (part, name) in [
+        (&mut settings.auto_scaling_group, "starttech-backend"),
+        (&mut settings.load_balancer, "app/starttech-alb/0123456789abcdef"),
+        (&mut settings.target_group, "targetgroup/starttech-tg/fedcba9876543210"),
+        (&mut settings.distribution, "E1EXAMPLE2345"),
+    ] {
+        assert_eq!(std::mem::take(part), Wanted::Named(name.to_owned()));
+    }
+    assert!(std::mem::take(&mut live.provision.at_start_written));
     let [pattern] = &std::mem::take(&mut live.metrics.patterns)[..] else { panic!() };
     assert_eq!(pattern.metric().name, "checkout_time");
     assert_eq!(format!("{live:?}"), format!("{:?}", config(&[], &[]).unwrap()));
@@ -340,6 +432,8 @@ fn one_kind_of_value_is_not_taken_for_another() {
         ("spool.max_bytes", "-1"),
         ("spool.max_bytes", "'7MiB'"),
         ("spool.directory", "''"),
+        ("control.socket", "'agent.sock'"),
+        ("control.socket", "1"),
     ] {
         let faults = config(&[&format!("{key} = {value}")], &[]).expect_err(&format!("{key} = {value}")).0;
         assert_eq!(faults.len(), 1, "{key} = {value}: {faults:?}");

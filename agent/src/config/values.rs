@@ -5,7 +5,7 @@
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
-use super::fault::{Fault, Faults};
+use super::fault::{Fault, Faults, Place};
 use super::file::{self, Entry, Kind, UNQUOTED, Value};
 use super::keys::{self, Key};
 
@@ -55,9 +55,14 @@ impl Values {
         }
     }
 
+    /// Where the value that counts was written.
+    pub(super) fn place(&self, key: &Key) -> Option<Place> {
+        self.entries.get(key.name)?.last().map(|entry| entry.value.place.clone())
+    }
+
     /// One fault a line: of a line that is no TOML the value is a guess and not to be judged, except
     /// that missing quotes are the lesser mistake if what should be between them is wrong as well.
-    fn report(&mut self, fault: Fault) {
+    pub(super) fn report(&mut self, fault: Fault) {
         match self.syntax.iter().position(|syntax| syntax.place.shares_line(&fault.place)) {
             None => self.faults.push(fault),
             Some(i) if self.syntax.get(i).is_some_and(|syntax| syntax.what == UNQUOTED) => {
@@ -167,6 +172,18 @@ impl<'a> Written<'a> {
             Kind::Integer(number) => Some(*number),
             Kind::Variable(text) => text.parse().ok(),
             _ => None,
+        }
+    }
+
+    /// A number, whole or not.
+    pub(super) fn number(&self) -> Result<f64, Wrong> {
+        match &self.value.kind {
+            Kind::Integer(number) => {
+                i32::try_from(*number).map(f64::from).map_err(|_| self.wrong(format!("is {number}")))
+            }
+            Kind::Fraction(number) => Ok(*number),
+            Kind::Variable(text) => text.parse().map_err(|_| self.wrong(format!("is {text:?}, no number"))),
+            other => Err(self.mistyped(other)),
         }
     }
 

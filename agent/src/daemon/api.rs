@@ -8,7 +8,8 @@ use log::{debug, warn};
 use tokio::sync::{Notify, mpsc};
 use tokio::time::{sleep, timeout};
 
-use crate::docker::{Engine, Found, Frame};
+use super::health::Standing;
+use crate::docker::{ANSWER_SECONDS, Engine, Found, Frame};
 use crate::logs::Pipe;
 use crate::logs::cursor::{Cursor, Position};
 use crate::logs::frame::{Dedup, is_ahead, parse, parse_console};
@@ -18,6 +19,12 @@ use crate::telemetry::{chain, now_ns};
 /// After an error, and when a container stopped without anybody saying that it started again.
 const RETRY: Duration = Duration::from_secs(1);
 const LOOK_AGAIN: Duration = Duration::from_secs(30);
+/// A log that could not be read and is open for so long without a word is open: no answer takes longer.
+const OPENED: Duration = Duration::from_secs(ANSWER_SECONDS + 1);
+
+/// What to do where Docker answers and does not give the log.
+const MEND: &str = "may the agent ask for it? Where a proxy stands before Docker's socket, it has to let \
+                    GET /containers/…/logs through; else docker logs NAME says the same: try --log-driver json-file";
 
 /// A record on its way to the flow of its container.
 #[derive(Debug)]
@@ -30,13 +37,27 @@ pub struct Piece {
     pub start: Position,
 }
 
-/// Reads until the container is gone or its log turns out to be unreadable; `started` wakes it
-/// when the container runs again.
+/// What the reader of a log and the log loop know of each other.
+#[derive(Debug, Default)]
+pub struct Reading {
+    /// Wakes the reader: the container runs again.
+    pub started: Notify,
+    /// Whether it can be read.
+    pub standing: Standing,
+}
+
+impl Reading {
+    fn is_wrong(&self) -> bool {
+        self.standing.get().is_some()
+    }
+}
+
+/// Reads until the container is gone or its log turns out to be unreadable.
 pub async fn run(
     engine: Engine,
     found: Found,
     cursor: Cursor,
-    started: std::sync::Arc<Notify>,
+    reading: std::sync::Arc<Reading>,
     pieces: mpsc::Sender<Piece>,
 ) {
     let id = &found.container.id;
@@ -57,10 +78,22 @@ pub async fn run(
         let mut log = Box::pin(engine.log(id, since_ns.div_euclid(1_000_000_000)));
         let mut again = LOOK_AGAIN;
         let newest = seen.each_ref().map(Dedup::end);
-        while let Some(frame) = log.next().await {
+        loop {
+            let next = timeout(OPENED, log.next());
+            let frame = match if reading.is_wrong() { next.await } else { Ok(log.next().await) } {
+                Ok(Some(frame)) => frame,
+                Ok(None) => break,
+                // What is refused is refused sooner: it has nothing to tell.
+                Err(_) => {
+                    trouble = Trouble::default();
+                    reading.standing.well();
+                    continue;
+                }
+            };
             match frame {
                 Ok(frame) => {
                     trouble = Trouble::default();
+                    reading.standing.well();
                     if !hand_over(id, &frame, &mut seen, &pieces).await {
                         return;
                     }
@@ -78,6 +111,7 @@ pub async fn run(
                 Err(error) => {
                     let error = chain(&error);
                     if trouble.lasts(&error) {
+                        reading.standing.wrong(&error, Some(MEND));
                         warn!(
                             "cannot read the log of container {}: {error}; it is tried again and again",
                             found.container.name
@@ -92,13 +126,14 @@ pub async fn run(
         }
         if again != RETRY {
             trouble = Trouble::default();
+            reading.standing.well();
         }
         // The `local` driver may end its stream ahead of the last lines of a container that ended:
         // one that brought something is asked once more, soon.
         if again == RETRY || seen.each_ref().map(Dedup::end) != newest {
             sleep(RETRY).await;
         } else {
-            drop(timeout(again, started.notified()).await);
+            drop(timeout(again, reading.started.notified()).await);
         }
     }
 }

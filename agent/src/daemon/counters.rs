@@ -2,6 +2,8 @@
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use super::health::Deliveries;
+
 /// Counts since the start.
 #[derive(Debug, Default)]
 pub struct Counters {
@@ -27,6 +29,8 @@ pub struct Counters {
     pub set_aside: Counter,
     /// Readings that failed or made no sense: each is a gap in a metric.
     pub metric_errors: Counter,
+    /// How the delivery goes.
+    pub deliveries: Deliveries,
 }
 
 /// One count.

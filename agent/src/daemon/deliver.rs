@@ -5,7 +5,7 @@
 mod apart;
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use tokio_util::sync::CancellationToken;
 
 use super::counters::Counters;
 use crate::logs::pace::{Pace, Pending, REMINDER};
-use crate::logs::{Outgoing, Receipt, Refusal, Sink};
+use crate::logs::{Mend, Outgoing, Receipt, Refusal, Sink};
 use crate::spool::{Claim, Spool, Taken};
 use crate::telemetry::chain;
 
@@ -31,13 +31,30 @@ struct Delivery<S> {
     spool: Arc<Spool>,
     sink: Arc<S>,
     counters: Arc<Counters>,
-    /// When rejected events, and a cursor that does not move, were told last: they come in numbers.
-    told: [Mutex<Option<Instant>>; 2],
+    /// When rejected events, a cursor that does not move, and refusals for good were told last: they come in numbers.
+    told: [Mutex<Option<Instant>>; 3],
+}
+
+/// What the service took, and why it refused the rest for good, if it did.
+struct Taking {
+    receipt: Receipt,
+    refused: Option<String>,
+}
+
+impl From<Receipt> for Taking {
+    fn from(receipt: Receipt) -> Self {
+        Self { receipt, refused: None }
+    }
 }
 
 /// What became of one attempt.
 enum Outcome {
     Delivered,
+    /// The service refused it for good, or a part of it: that is in the quarantine.
+    SetAside {
+        reason: String,
+        wholly: bool,
+    },
     Nothing,
     /// Without batches: they could not be read.
     Failed(Refusal, Option<Box<Taken>>),
@@ -52,7 +69,7 @@ pub async fn run<S: Sink>(
 ) -> anyhow::Result<()> {
     let delivery = Arc::new(Delivery { spool: Arc::clone(&spool), sink, counters, told: Default::default() });
     let mut changes = spool.changes();
-    let mut pace = Pace::new(S::WAITS);
+    let mut pace = Pace::new(S::WAITS).reminding(S::REMINDER);
     for destination in spool.in_doubt() {
         pace.doubt(&destination, Instant::now().into_std());
     }
@@ -115,24 +132,43 @@ impl<S: Sink> Delivery<S> {
                 Err(refusal) => return Ok(Outcome::Failed(still_in_doubt(refusal), Some(Box::new(taken)))),
             }
         }
-        let mut result = self.put(&taken.outgoing).await;
+        let mut result = self.put(&taken.outgoing).await.map(Taking::from);
         if let Err(Refusal::Refused(reason)) = &result {
             result = self.put_apart(&taken, reason).await;
         }
         match result {
-            Ok(receipt) => {
+            Ok(Taking { receipt, refused }) => {
                 self.finish(taken, receipt).await?;
-                Ok(Outcome::Delivered)
+                Ok(refused.map_or(Outcome::Delivered, |reason| Outcome::SetAside { reason, wholly: false }))
             }
             Err(Refusal::Refused(reason)) => {
-                let events = taken.outgoing.events as u64;
-                self.counters.set_aside.add(events);
-                error!("{} refuses a batch of {events} {} for good: {reason}", S::SERVICE, S::CONTENT);
-                tell_quarantined(self.spool.set_aside(&taken, &reason));
-                Ok(Outcome::Delivered)
+                let events = taken.outgoing.events;
+                self.counters.set_aside.add(events as u64);
+                let places = self.spool.set_aside(&taken, &reason);
+                self.tell_refused((events, events), &taken.outgoing.destination.stream, &places);
+                Ok(Outcome::SetAside { reason, wholly: true })
             }
             Err(refusal) => Ok(Outcome::Failed(refusal, Some(Box::new(taken)))),
         }
+    }
+
+    /// Says that so many of so many were refused for good, where they are, and what to do: now and then, for whoever
+    /// refuses one refuses the next, and the counts are in `status`.
+    fn tell_refused(&self, (refused, of): (usize, usize), stream: &str, places: &[(PathBuf, String)]) {
+        let [_, _, refusals] = &self.told;
+        if !is_to_be_told(refusals) {
+            return;
+        }
+        let (path, reason) = places.first().map_or((Path::new("-"), ""), |(path, why)| (path, why));
+        error!(
+            "{} refuses {refused} of {of} {} for {stream} for good: {reason}; set aside in {}; {}; starttech-agent \
+             status counts them, the journal has it again in {} min at the soonest",
+            S::SERVICE,
+            S::CONTENT,
+            path.display(),
+            S::REFUSED,
+            REMINDER.as_secs() / 60
+        );
     }
 
     async fn put(&self, outgoing: &Outgoing) -> Result<Receipt, Refusal> {
@@ -161,15 +197,26 @@ impl<S: Sink> Delivery<S> {
     fn settle(&self, pace: &mut Pace, claim: &Claim, began: Instant, outcome: Outcome) {
         let (destination, now) = (&claim.destination, Instant::now().into_std());
         let (refusal, taken) = match outcome {
-            Outcome::Nothing => return,
+            Outcome::Nothing => return self.counters.deliveries.nothing(destination),
             Outcome::Delivered => {
+                self.counters.deliveries.delivered(destination);
                 if pace.answered(destination, claim.pending) {
                     info!("{} {} takes {} again", destination.group, destination.stream, S::CONTENT);
                 }
                 return;
             }
+            Outcome::SetAside { reason, wholly } => {
+                // It was answered, if not as it should be: what comes next need not wait.
+                if !wholly {
+                    self.counters.deliveries.delivered(destination);
+                }
+                self.counters.deliveries.refused(destination, (&reason, S::REFUSED), wholly);
+                pace.answered(destination, claim.pending);
+                return;
+            }
             Outcome::Failed(refusal, taken) => (refusal, taken),
         };
+        self.counters.deliveries.failed(destination, &refusal);
         let times = (began.into_std(), now);
         let doubtful = matches!(refusal, Refusal::Retry { doubtful: true, .. });
         if !doubtful && claim.pending == Pending::Doubtful {
@@ -204,7 +251,7 @@ impl<S: Sink> Delivery<S> {
         self.counters.dropped_too_old.add(receipt.too_old as u64);
         self.counters.dropped_too_new.add(receipt.too_new as u64);
         self.counters.set_aside.add(set_aside);
-        let [rejections, cursors] = &self.told;
+        let [rejections, cursors, _] = &self.told;
         if rejected > 0 && is_to_be_told(rejections) {
             warn!(
                 "{} rejected {} {} as too old and {} as too new, of {events} for {}; \
@@ -248,14 +295,15 @@ fn unreadable(error: &io::Error, pending: Pending) -> Refusal {
         lasting: false,
         unreachable: false,
         doubtful: pending == Pending::Doubtful,
+        mend: Mend::Act("is the disk of the spool well? df -h; dmesg | tail".to_owned()),
     }
 }
 
 /// Nothing was sent this time: what was in doubt still is.
 fn still_in_doubt(refusal: Refusal) -> Refusal {
     match refusal {
-        Refusal::Retry { reason, after, lasting, unreachable, .. } => {
-            Refusal::Retry { reason, after, lasting, unreachable, doubtful: true }
+        Refusal::Retry { reason, after, lasting, unreachable, mend, .. } => {
+            Refusal::Retry { reason, after, lasting, unreachable, doubtful: true, mend }
         }
         other => other,
     }

@@ -8,6 +8,7 @@ use std::collections::{HashMap, HashSet};
 use std::future::pending;
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::StreamExt;
@@ -16,8 +17,11 @@ use tokio::sync::mpsc;
 use tokio::time::{Instant, sleep, sleep_until, timeout};
 use tokio_util::sync::CancellationToken;
 
+use super::alerts::Told;
+use super::health::Standing;
 use super::{Command, Seen};
-use crate::docker::{DockerError, Engine, Found, Happening};
+use crate::alerts::{SECOND, What};
+use crate::docker::{ANSWER_SECONDS, DockerError, Engine, Found};
 use crate::logs::Container;
 use crate::telemetry::{chain, now_seconds};
 
@@ -32,13 +36,21 @@ const AGAIN: Duration = Duration::from_secs(30);
 /// How often an absent Docker is mentioned.
 const REMINDER: Duration = Duration::from_mins(10);
 
+/// What to do about a Docker that keeps silent.
+const SILENT: &str = "docker ps; if that hangs, too, dockerd has to be started again";
+
 /// Who is told.
 #[derive(Debug)]
 pub struct Listeners {
+    /// Whoever asks whether Docker is there.
+    pub docker: Arc<Standing>,
     /// The log loop: without it there is nothing to find.
     pub logs: mpsc::Sender<Command>,
     /// The metrics loop, if anything is measured.
     pub metrics: Option<mpsc::Sender<Seen>>,
+    /// The alerts loop, if anybody is told, and since when it wants to know what happened, in seconds since the
+    /// epoch.
+    pub alerts: Option<(mpsc::Sender<Told>, i64)>,
 }
 
 impl Listeners {
@@ -51,6 +63,13 @@ impl Listeners {
             metrics.send(seen).await.unwrap_or_default();
         }
         Some(())
+    }
+
+    /// Always after the others: whatever it does, it is quick about taking things.
+    async fn alert(&self, told: Told) {
+        if let Some((alerts, _)) = &self.alerts {
+            alerts.send(told).await.unwrap_or_default();
+        }
     }
 }
 
@@ -65,30 +84,52 @@ pub async fn run(socket: PathBuf, told: Listeners, stop: CancellationToken) -> a
 async fn connect_again_and_again(socket: &Path, told: &Listeners) -> anyhow::Result<()> {
     let mut said: Option<Instant> = None;
     let mut since = now_seconds() - OVERLAP;
+    if let Some((_, wanted)) = &told.alerts {
+        since = since.min(*wanted);
+    }
     let mut warned = HashSet::new();
+    // Until somebody answers: a Docker that hangs takes long to be found out.
+    told.docker.wrong(
+        "it is asked, and has not answered yet",
+        Some("ask again in a moment; if this stays: docker ps"),
+    );
     loop {
+        let mut followed = false;
         let session = async {
             let engine = Engine::connect(socket).await?;
             info!("following Docker at {}", socket.display());
-            said = None;
+            (said, followed) = (None, true);
             follow(&engine, told, since, &mut warned).await
         };
         let ended = session.await;
-        since = now_seconds() - OVERLAP;
+        // While nobody can be asked, nothing is missed in vain.
+        if followed {
+            since = now_seconds() - OVERLAP;
+        }
         let Err(error) = ended else {
             if told.logs.is_closed() {
                 return Ok(());
             }
             warn!("Docker's events broke off: following them again");
+            told.docker.wrong("its events broke off, they are followed again", None);
             sleep(RETRY).await;
             continue;
         };
-        if said.is_none_or(|said| said.elapsed() > REMINDER) {
-            said = Some(Instant::now());
-            warn!(
-                "waiting for Docker: {}; this is normal while Docker is not installed or not started",
+        let (words, mend) = if error.is_silent() {
+            let words = format!(
+                "Docker takes the connection at {} and gives no answer within {ANSWER_SECONDS} s ({})",
+                socket.display(),
                 chain(&error)
             );
+            (words, Some(SILENT))
+        } else {
+            (chain(&error), None)
+        };
+        told.docker.wrong(&words, mend);
+        if said.is_none_or(|said| said.elapsed() > REMINDER) {
+            said = Some(Instant::now());
+            let so = mend.unwrap_or("this is normal while Docker is not installed or not started");
+            warn!("waiting for Docker: {words}; {so}");
         }
         sleep(RETRY).await;
     }
@@ -103,68 +144,86 @@ async fn follow(
     warned: &mut HashSet<String>,
 ) -> Result<(), DockerError> {
     let containers = engine.data_root().await?.map(|root| root.join("containers"));
-    let mut happenings = Box::pin(engine.happenings(since));
+    // What happened before that is news to nobody but alerts.
+    let news_ns = (now_seconds() - OVERLAP) * SECOND;
+    let mut facts = Box::pin(engine.facts(since));
     // The request leaves when the stream is first polled: do so before the list is asked for.
-    let mut early = timeout(FIRST_POLL, happenings.next()).await.ok();
-    let ids = engine.list().await?;
+    let mut early = timeout(FIRST_POLL, facts.next()).await.ok();
+    let (ids, names): (Vec<String>, HashSet<String>) = engine.list().await?.into_iter().unzip();
+    told.docker.well();
     let known: HashSet<String> = ids.iter().cloned().collect();
+    told.alert(Told::Engine(engine.clone())).await;
     warned.retain(|id| known.contains(id));
     let containers = containers.as_deref();
     let mut later = Later { engine, containers, warned, due: HashMap::new(), looking: None };
     for id in ids {
-        if let Some(found) = later.settle(&id, look(engine, &id, containers).await)?
-            && told.send(Seen::Found(Box::new(found), Some(engine.clone()))).await.is_none()
-        {
+        let Some(found) = later.settle(&id, look(engine, &id, containers).await)? else { continue };
+        let stands = (found.container.clone(), found.standing.clone().unwrap_or_default());
+        if told.send(Seen::Found(Box::new(found), Some(engine.clone()))).await.is_none() {
             return Ok(());
         }
+        told.alert(Told::Stands(Box::new(stands))).await;
     }
     if told.send(Seen::Listed(known)).await.is_none() {
         return Ok(());
     }
+    told.alert(Told::Listed(names)).await;
     loop {
         let earlier = early.take();
         let next = tokio::select! {
             // What was told already is taken first: the other arm would drop it.
             biased;
-            next = async { if let Some(earlier) = earlier { earlier } else { happenings.next().await } } => next,
+            next = async { if let Some(earlier) = earlier { earlier } else { facts.next().await } } => next,
             (id, looked) = later.next() => {
-                if let Some(found) = later.settle(&id, looked)?
-                    && told.send(Seen::Found(Box::new(found), Some(engine.clone()))).await.is_none()
-                {
-                    return Ok(());
+                if let Some(found) = later.settle(&id, looked)? {
+                    let stands = (found.container.clone(), found.standing.clone().unwrap_or_default());
+                    if told.send(Seen::Found(Box::new(found), Some(engine.clone()))).await.is_none() {
+                        return Ok(());
+                    }
+                    told.alert(Told::Stands(Box::new(stands))).await;
                 }
                 continue;
             }
         };
-        let Some(happening) = next else { return Ok(()) };
-        let seen = match happening? {
-            Happening::Started(container) => {
-                let id = container.id.clone();
+        let Some(fact) = next else { return Ok(()) };
+        let fact = fact?;
+        let id = fact.container.id.clone();
+        let seen = match &fact.what {
+            _ if is_old(fact.at_ns, news_ns, now_seconds() * SECOND) => None,
+            What::Started => {
                 later.outdated(&id);
-                let looked = started(engine, container, containers).await;
-                match later.settle(&id, looked)? {
-                    Some(found) => Seen::Found(Box::new(found), Some(engine.clone())),
-                    None => continue,
-                }
+                let looked = started(engine, fact.container.clone(), containers).await;
+                let found = later.settle(&id, looked)?;
+                found.map(|found| Seen::Found(Box::new(found), Some(engine.clone())))
             }
-            Happening::Died { id, exit_code } => Seen::Died { id, exit_code },
-            Happening::Renamed { id, name } => {
+            What::Died { exit_code } => Some(Seen::Died { id, exit_code: *exit_code }),
+            What::Renamed { .. } => {
                 later.outdated(&id);
-                Seen::Renamed { id, name }
+                Some(Seen::Renamed { id, name: fact.container.name.clone() })
             }
-            Happening::Removed { id } => {
+            What::Removed => {
                 later.forget(&id);
-                Seen::Removed { id }
+                Some(Seen::Removed { id })
             }
+            _ => None,
         };
-        if told.send(seen).await.is_none() {
+        if let Some(seen) = seen
+            && told.send(seen).await.is_none()
+        {
             return Ok(());
         }
+        told.alert(Told::Fact(Box::new(fact))).await;
     }
 }
 
+/// Whether it happened before the containers were listed, and is read again for alerts alone. A clock that was set
+/// back since makes everything look so: then nothing is.
+fn is_old(at_ns: i64, news_ns: i64, now_ns: i64) -> bool {
+    at_ns < news_ns && news_ns <= now_ns
+}
+
 /// What came of a look at a container: `None`, it is gone.
-type Looked = Result<Option<Found>, DockerError>;
+pub(super) type Looked = Result<Option<Found>, DockerError>;
 
 /// A look under way.
 type Looking<'a> = Pin<Box<dyn Future<Output = Looked> + Send + 'a>>;
@@ -240,9 +299,13 @@ async fn started(engine: &Engine, container: Container, containers: Option<&Path
         [("json-file", json_file), ("local", local_log(containers, id))]
     });
     match paths.into_iter().flatten().find(|(_, path)| path.exists()) {
-        Some((driver, path)) => {
-            Ok(Some(Found { container, driver: driver.to_owned(), log_path: Some(path), started: true }))
-        }
+        Some((driver, path)) => Ok(Some(Found {
+            container,
+            driver: driver.to_owned(),
+            log_path: Some(path),
+            started: true,
+            standing: None,
+        })),
         None => look(engine, id, containers).await,
     }
 }
@@ -252,7 +315,8 @@ fn local_log(containers: &Path, id: &str) -> PathBuf {
     containers.join(id).join("local-logs/container.log")
 }
 
-async fn look(engine: &Engine, id: &str, containers: Option<&Path>) -> Looked {
+/// Looks at a container. `containers`: where Docker keeps them.
+pub(super) async fn look(engine: &Engine, id: &str, containers: Option<&Path>) -> Looked {
     match engine.inspect(id).await {
         Ok(mut found) => {
             if found.driver == "local" {
@@ -311,6 +375,15 @@ mod tests {
         stream.write_all(answer.as_bytes()).await.unwrap();
     }
 
+    #[test]
+    fn a_clock_that_is_set_back_hides_no_container() {
+        let now = 1_800_000_000 * SECOND;
+        assert!(is_old(now - 60 * SECOND, now - 5 * SECOND, now));
+        assert!(!is_old(now - SECOND, now - 5 * SECOND, now));
+        let set_back = now - 3600 * SECOND;
+        assert!(!is_old(set_back, now - 5 * SECOND, set_back + SECOND));
+    }
+
     #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
     #[tokio::test(start_paused = true)]
     async fn a_container_that_cannot_be_looked_at_hides_no_other() {
@@ -326,7 +399,11 @@ mod tests {
         });
         let (sender, mut commands) = mpsc::channel(8);
         let stop = CancellationToken::new();
-        let running = tokio::spawn(run(socket, Listeners { logs: sender, metrics: None }, stop.clone()));
+        let running = tokio::spawn(run(
+            socket,
+            Listeners { docker: Arc::default(), logs: sender, metrics: None, alerts: None },
+            stop.clone(),
+        ));
         let mut told = Vec::new();
         while told.len() < 4 {
             told.push(match commands.recv().await.unwrap() {

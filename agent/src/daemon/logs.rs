@@ -2,6 +2,7 @@
 //! the spool. Everything that decides is in `logs`; this file only waits, reads and writes.
 
 mod settings;
+mod shown;
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
@@ -9,7 +10,7 @@ use std::time::{Duration, Instant as StdInstant};
 
 use anyhow::Context;
 use log::{debug, error, info, warn};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, JoinSet, spawn_blocking};
 use tokio::time::{Instant, sleep_until};
 use tokio_util::sync::CancellationToken;
@@ -28,6 +29,8 @@ pub use settings::Settings;
 
 /// How often files are looked at for new lines: part of the delay, and cheap enough for 64 of them.
 const POLL: Duration = Duration::from_millis(200);
+/// So long may a look at the files take once a stop was asked for, which has two seconds for everything.
+const LAST_LOOK: Duration = Duration::from_millis(300);
 /// How often a log that could not be opened is tried again, in silence: it goes on rotating.
 const OPEN_AGAIN: Duration = Duration::from_secs(1);
 /// How long batches are open while nothing can be delivered: each takes a block of the disk.
@@ -115,6 +118,8 @@ impl Logs {
             tokio::task::yield_now().await;
         }
         self.readers.shutdown().await;
+        // When a host goes down, its containers have just said their last words.
+        self.read(&stop).await?;
         let now = Instant::now().into_std();
         for source in self.sources.values_mut() {
             if let Some(flow) = &mut source.flow {
@@ -137,6 +142,7 @@ impl Logs {
             Command::Seen(Seen::Found(found, engine)) => self.found(*found, engine),
             Command::Seen(Seen::Listed(known)) => self.listed(&known),
             Command::Seen(Seen::Died { .. }) => {}
+            Command::Show(to) => drop(to.send(self.shown())), // whoever asked may have given up
             Command::Seen(Seen::Renamed { id, name }) => {
                 if let Some(source) = self.sources.get_mut(&id) {
                     source.found.container.name = name;
@@ -212,10 +218,10 @@ impl Logs {
                     "following container {} over Docker's API ({} driver)",
                     found.container.name, found.driver
                 );
-                let started = Arc::new(Notify::new());
+                let reading = Arc::<api::Reading>::default();
                 let pieces = self.pieces.0.clone();
-                let reader = api::run(engine, found.clone(), cursor, Arc::clone(&started), pieces);
-                Log::Api { started, reader: self.readers.spawn(reader) }
+                let reader = api::run(engine, found.clone(), cursor, Arc::clone(&reading), pieces);
+                Log::Api { reading, reader: self.readers.spawn(reader) }
             }
             (Way::Api | Way::None, _) => Log::None,
         };
@@ -227,9 +233,7 @@ impl Logs {
     }
 
     fn listed(&mut self, known: &HashSet<String>) {
-        for (id, source) in &mut self.sources {
-            source.removed |= !known.contains(id);
-        }
+        self.sources.iter_mut().for_each(|(id, source)| source.removed |= !known.contains(id));
         let keep = |id: &str| known.contains(id) || self.sources.contains_key(id);
         if let Err(error) = self.spool.retire_all(keep) {
             warn!("cannot remove the cursors of containers that are gone: {error}");
@@ -241,7 +245,11 @@ impl Logs {
         let now = Instant::now().into_std();
         self.counters.records.add(1);
         let read = self.sources.get_mut(&piece.id).filter(|source| matches!(source.log, Log::Api { .. }));
-        if let Some(flow) = read.and_then(|source| source.flow.as_mut()) {
+        if let Some(source) = read
+            && let Some(flow) = &mut source.flow
+        {
+            source.seen.records += 1;
+            source.seen.last_ns = source.seen.last_ns.max(Some(piece.record.time_ns));
             let mut at = Cursor::default();
             *at.get_mut(piece.record.pipe) = Some(piece.start);
             flow.record(&piece.record, at, &mut self.settings.finisher, now);
@@ -253,6 +261,7 @@ impl Logs {
         if self.settings.must_wait() {
             return Ok(false);
         }
+        let last = Instant::now() + LAST_LOOK;
         let mut busy = false;
         let mut ended = Vec::new();
         for id in self.sources.keys().cloned().collect::<Vec<_>>() {
@@ -267,7 +276,7 @@ impl Logs {
             if read > READ_BYTES / 8 {
                 self.write(stop).await?;
             }
-            if stop.is_cancelled() {
+            if stop.is_cancelled() && last <= Instant::now() {
                 return Ok(false);
             }
         }
@@ -320,6 +329,8 @@ impl Logs {
         for (id, source) in &mut self.sources {
             let Some(flow) = &mut source.flow else { continue };
             let counts = flow.take_counts();
+            source.seen.events += counts.events;
+            source.seen.dropped_by_rule += counts.dropped_by_rule;
             self.counters.events.add(counts.events);
             self.counters.dropped_by_rule.add(counts.dropped_by_rule);
             closed.extend(flow.take_closed().into_iter().map(|batch| (id.clone(), batch)));

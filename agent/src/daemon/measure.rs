@@ -13,6 +13,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
+use super::alerts::Told;
 use super::counters::Counters;
 use super::metrics::{self, Metrics, Shared};
 use super::supervise::Supervisor;
@@ -26,6 +27,7 @@ use crate::metrics::exposition::Latest;
 use crate::metrics::name;
 use crate::metrics::tally::Tally;
 use crate::probe::Probe;
+use crate::spool::history::History;
 use crate::spool::{METRICS, Spool};
 use crate::{aws, exporter, imds, telemetry};
 
@@ -44,6 +46,24 @@ pub(super) struct Measure {
     exporter: Option<TcpListener>,
     /// What became of datapoints.
     pub(super) counters: Arc<Counters>,
+    latest: Arc<Mutex<Latest>>,
+}
+
+/// What was measured, for those who ask.
+#[derive(Debug, Clone)]
+pub(super) struct Measured {
+    /// The last of every series.
+    pub(super) latest: Arc<Mutex<Latest>>,
+    /// What lines said.
+    pub(super) tally: Arc<Mutex<Tally>>,
+    /// Where datapoints wait.
+    pub(super) spool: Arc<Spool>,
+    /// What became of them.
+    pub(super) counters: Arc<Counters>,
+    /// The Auto Scaling group, once it is known.
+    pub(super) group: watch::Receiver<Option<String>>,
+    /// How long a period is.
+    pub(super) period: Duration,
 }
 
 /// Where the loop stands among the others.
@@ -57,6 +77,8 @@ pub(super) struct Place<'a> {
     /// Cancelled when the last line is read.
     pub(super) read: &'a CancellationToken,
     pub(super) stop: &'a CancellationToken,
+    /// Where rules look at what is measured.
+    pub(super) alerts: &'a Option<mpsc::Sender<Told>>,
 }
 
 impl Measure {
@@ -88,7 +110,13 @@ impl Measure {
             group: watch::Sender::new(config.host.auto_scaling_group.clone()),
             exporter,
             counters: Arc::default(),
+            latest: Arc::default(),
         })
+    }
+
+    /// Which Auto Scaling group this is, once it is known.
+    pub(super) fn group(&self) -> watch::Receiver<Option<String>> {
+        self.group.subscribe()
     }
 
     /// Counts what lines say.
@@ -97,14 +125,14 @@ impl Measure {
         Observer::new(health_path, config.metrics.patterns.clone(), Arc::clone(&self.tally))
     }
 
-    /// Starts everything. Gives where containers are to be told of.
+    /// Starts everything. Gives where containers are to be told of, and what is measured.
     pub(super) fn spawn(
         self,
         tasks: &mut Supervisor,
         sink: impl Sink,
         place: &Place<'_>,
-    ) -> anyhow::Result<mpsc::Sender<Seen>> {
-        let Place { config, identity, local, spool_directory, lines, counters, read, stop } = *place;
+    ) -> anyhow::Result<(mpsc::Sender<Seen>, Measured)> {
+        let Place { config, identity, local, spool_directory, lines, counters, read, stop, alerts } = *place;
         let (spool, recovered) = Spool::open(&spool_directory.join(METRICS), config.spool.datapoint_bytes())?;
         let spool = Arc::new(spool.of_datapoints());
         if recovered.batches > 0 {
@@ -112,16 +140,25 @@ impl Measure {
         }
         deliver::tell_quarantined(recovered.quarantined);
 
-        let latest = self.exporter.is_some().then(|| Arc::new(Mutex::new(Latest::default())));
         let shared = Shared {
             spool: Arc::clone(&spool),
             lines: Arc::clone(lines),
             counters: Arc::clone(counters),
             datapoints: Arc::clone(&self.counters),
-            tally: self.tally,
+            tally: Arc::clone(&self.tally),
             full: self.full,
             group: self.group.subscribe(),
-            latest: latest.clone(),
+            latest: Arc::clone(&self.latest),
+            history: History::of_metrics(spool_directory),
+            alerts: alerts.clone(),
+        };
+        let measured = Measured {
+            latest: Arc::clone(&self.latest),
+            tally: self.tally,
+            spool: Arc::clone(&spool),
+            counters: Arc::clone(&self.counters),
+            group: self.group.subscribe(),
+            period: config.metrics.flush,
         };
         let settings = metrics::Settings {
             namespace: config.metrics.namespace.clone(),
@@ -146,7 +183,8 @@ impl Measure {
             }
         });
         tasks.spawn("metrics delivery", deliver::run(spool, Arc::new(sink), self.counters, closed));
-        if let (Some(listener), Some(latest)) = (self.exporter, latest) {
+        if let Some(listener) = self.exporter {
+            let latest = self.latest;
             let (instance, group) = (identity.instance_id.clone(), self.group.subscribe());
             let text = move || {
                 let group = group.borrow().clone();
@@ -169,7 +207,7 @@ impl Measure {
             let ask = async move || group_of(&region, &id).await;
             tasks.spawn("group", metrics::find_group(ask, GROUP_AGAIN, self.group, stop.clone()));
         }
-        Ok(seen)
+        Ok((seen, measured))
     }
 }
 

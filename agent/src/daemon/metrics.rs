@@ -5,6 +5,7 @@
 
 mod containers;
 mod group;
+mod write;
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -12,18 +13,19 @@ use std::time::Duration;
 
 use anyhow::Context;
 use log::warn;
+use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::{Notify, mpsc, watch};
-use tokio::task::{JoinError, JoinSet, spawn_blocking};
+use tokio::task::{JoinError, JoinSet};
 use tokio::time::{Instant, MissedTickBehavior, interval_at, sleep};
 use tokio_util::sync::CancellationToken;
 
 use super::Seen;
+use super::alerts::Told;
 use super::counters::Counters;
 use crate::config::{MetricSelection, SeriesWanted};
 use crate::host::Host;
 use crate::logs::Destination;
 use crate::logs::batch::Finished;
-use crate::logs::cursor::Cursor;
 use crate::logs::route::Globs;
 use crate::metrics::aggregate::{Aggregate, Datapoint, Values, first_look};
 use crate::metrics::batch::{Head, pack};
@@ -33,6 +35,7 @@ use crate::metrics::tally::Tally;
 use crate::metrics::{Metric, Readings, name};
 use crate::probe::Probe;
 use crate::spool::Spool;
+use crate::spool::history::History;
 use crate::telemetry;
 use containers::Containers;
 pub use group::find_group;
@@ -45,8 +48,6 @@ const SPREAD: Duration = Duration::from_secs(10);
 const REMINDER: Duration = Duration::from_mins(10);
 /// Faults that are remembered as told.
 const MOST_TOLD: usize = 200;
-/// Batches that the disk does not take are kept in memory, so many: an hour of them, as a rule.
-const MOST_UNWRITTEN: usize = 60;
 /// Under this name the spool keeps what is measured.
 const OWNER: &str = "metrics";
 
@@ -88,8 +89,12 @@ pub struct Shared {
     pub full: Arc<Notify>,
     /// The Auto Scaling group, once it is known.
     pub group: watch::Receiver<Option<String>>,
-    /// For those who ask, if anybody may.
-    pub latest: Option<Arc<Mutex<Latest>>>,
+    /// For those who ask.
+    pub latest: Arc<Mutex<Latest>>,
+    /// What was measured lately, for whoever draws it.
+    pub history: History,
+    /// Where rules look at it, if there are any.
+    pub alerts: Option<mpsc::Sender<Told>>,
 }
 
 /// The loop and what it holds.
@@ -186,6 +191,9 @@ impl Metrics {
         self.containers.sample(&mut readings);
         self.own(&mut readings);
         self.took(&readings);
+        if self.shared.alerts.is_some() {
+            self.take_lines();
+        }
         if let Some(mut probe) = self.probe.take() {
             self.probing.spawn(async move {
                 let mut readings = Readings::default();
@@ -228,9 +236,10 @@ impl Metrics {
     fn took(&mut self, readings: &Readings) {
         let now_ms = telemetry::now_ms();
         self.aggregate.take(now_ms, readings);
-        if let Some(latest) = &self.shared.latest {
-            lock(latest).take(readings, Instant::now().into_std());
+        if !readings.values.is_empty() {
+            self.tell(|| Told::Measured(readings.values.clone()));
         }
+        lock(&self.shared.latest).take(readings, Instant::now().into_std());
         for fault in &readings.faults {
             self.fault(fault, 1);
         }
@@ -242,29 +251,29 @@ impl Metrics {
         let mut readings = Readings::default();
         readings.put(&name::AGENT_METRIC_ERRORS, None, as_f64(times));
         self.took(&readings);
-        let now = Instant::now();
-        if self.told.get(words).is_some_and(|told| *told + REMINDER > now) {
-            return;
-        }
-        self.told.retain(|_, told| *told + REMINDER > now);
-        if self.told.len() < MOST_TOLD {
-            self.told.insert(words.to_owned(), now);
+        if self.is_news(words) {
             warn!("a gap in the metrics: {words}");
         }
     }
 
+    /// Whether these words were not said lately. They are now.
+    fn is_news(&mut self, words: &str) -> bool {
+        let now = Instant::now();
+        if self.told.get(words).is_some_and(|told| *told + REMINDER > now) {
+            return false;
+        }
+        self.told.retain(|_, told| *told + REMINDER > now);
+        let known = self.told.len() < MOST_TOLD;
+        if known {
+            self.told.insert(words.to_owned(), now);
+        }
+        known
+    }
+
     /// Sends the periods that ended, or all of them.
     async fn flush(&mut self, all: bool) -> anyhow::Result<()> {
+        self.take_lines();
         let now_ms = telemetry::now_ms();
-        let faults = {
-            let mut tally = lock(&self.shared.tally);
-            tally.touch(now_ms);
-            tally.take(&mut self.aggregate);
-            tally.take_faults()
-        };
-        for (words, times) in faults {
-            self.fault(&words, times);
-        }
         let closed = self.aggregate.close(now_ms, all);
         self.show(&closed);
         let selection = &self.settings.selection;
@@ -286,29 +295,33 @@ impl Metrics {
         Ok(())
     }
 
-    async fn append(&mut self, batch: Finished) -> anyhow::Result<()> {
-        let datums = batch.events as u64;
-        let spool = Arc::clone(&self.shared.spool);
-        let appended = spawn_blocking(move || spool.append(OWNER, &Cursor::default(), batch))
-            .await
-            .context("writing datapoints to the spool panicked")?;
-        if appended.dropped > 0 {
-            self.shared.datapoints.dropped_spool_full.add(appended.dropped);
-            self.fault("the oldest datapoints were given up: their spool is full (spool.max_bytes)", 1);
+    /// Takes what lines said since this was done last.
+    fn take_lines(&mut self) {
+        let now_ms = telemetry::now_ms();
+        let period_ms = i64::try_from(self.settings.flush.as_millis()).unwrap_or(i64::MAX);
+        let mut taken = Aggregate::new(period_ms);
+        let faults = {
+            let mut tally = lock(&self.shared.tally);
+            tally.touch(now_ms);
+            tally.take(&mut taken);
+            tally.take_faults()
+        };
+        let points = taken.close(now_ms, true);
+        self.tell(|| Told::Lines { points: points.clone(), period_s: period_ms / 1000 });
+        for point in points {
+            self.aggregate.merge(point);
         }
-        if let Some((error, unwritten)) = appended.unwritten {
-            let (header, body) = *unwritten;
-            if self.shared.spool.unwritten() < MOST_UNWRITTEN {
-                self.shared.spool.keep(&header, body);
-            } else {
-                self.shared.datapoints.dropped_spool_full.add(datums);
-                self.fault(
-                    &format!("datapoints were given up: they cannot be written to the spool ({error})"),
-                    1,
-                );
-            }
+        for (words, times) in faults {
+            self.fault(&words, times);
         }
-        Ok(())
+    }
+
+    fn tell(&self, told: impl FnOnce() -> Told) {
+        if let Some(alerts) = &self.shared.alerts
+            && let Err(TrySendError::Full(_)) = alerts.try_send(told())
+        {
+            warn!("a gap in what the rules of alerts see: they are busy");
+        }
     }
 
     /// Under which dimensions everything is sent. Before the group is known, only under the host's own.
@@ -335,9 +348,8 @@ impl Metrics {
 
     /// For those who ask: what lines said, which no reading did.
     fn show(&self, closed: &[Datapoint]) {
-        let Some(latest) = &self.shared.latest else { return };
         let now = Instant::now().into_std();
-        let mut latest = lock(latest);
+        let mut latest = lock(&self.shared.latest);
         let mut counts = Readings::default();
         for point in closed.iter().filter(|point| name::is_from_lines(point.metric)) {
             match &point.values {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use log::{error, info, warn};
-use tokio::sync::Notify;
 use tokio::task::AbortHandle;
 
+use super::api::Reading;
 use super::counters::Counters;
+use super::health::Standing;
 use crate::docker::{Engine, Found};
 use crate::logs::cursor::{Cursor, Position};
 use crate::logs::finish::Finisher;
@@ -38,6 +39,22 @@ pub(super) struct Source {
     said: Option<String>,
     /// There was no file descriptor for a rotated file.
     short: bool,
+    /// For those who ask.
+    pub(super) seen: Seen,
+    /// Whether its file can be read.
+    pub(super) standing: Standing,
+}
+
+/// What came of its log in this run.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Seen {
+    pub(super) records: u64,
+    /// When the newest of them was written.
+    pub(super) last_ns: Option<i64>,
+    pub(super) events: u64,
+    pub(super) dropped_by_rule: u64,
+    /// How often its file was emptied while it was read.
+    pub(super) truncated: u64,
 }
 
 /// How its log is being read.
@@ -46,8 +63,8 @@ pub(super) enum Log {
     File(Box<Tail>),
     /// By a task of its own.
     Api {
-        /// Wakes it.
-        started: Arc<Notify>,
+        /// Wakes it, and tells how it fares.
+        reading: Arc<Reading>,
         /// Tells whether it is still at work.
         reader: AbortHandle,
     },
@@ -153,7 +170,8 @@ pub(super) fn open(
 impl Source {
     /// A container that is there.
     pub(super) fn new(found: Found, engine: Option<Engine>, flow: Option<Flow>, log: Log) -> Self {
-        Self { found, engine, flow, log, removed: false, said: None, short: false }
+        let (seen, standing) = (Seen::default(), Standing::default());
+        Self { found, engine, flow, log, removed: false, said: None, short: false, seen, standing }
     }
 
     /// Stops reading, as the configuration now says; what was read still leaves. Gives the place
@@ -189,7 +207,7 @@ impl Source {
     ) -> usize {
         let (Log::File(tail), Some(flow)) = (&mut self.log, &mut self.flow) else { return 0 };
         let name = &self.found.container.name;
-        let (mut records, mut malformed) = (0, 0);
+        let (mut records, mut malformed, mut last_ns) = (0, 0, self.seen.last_ns);
         let progress = tail.read(buffer, &mut |entry, at| {
             records += 1;
             let record = match entry {
@@ -200,8 +218,10 @@ impl Source {
                     Record { text, pipe: Pipe::Stdout, time_ns: now_ns(), ends: true }
                 }
             };
+            last_ns = last_ns.max(Some(record.time_ns));
             flow.record(&record, at, finisher, now);
         });
+        (self.seen.records, self.seen.last_ns) = (self.seen.records + records, last_ns);
         if malformed > 0 && counters.malformed.get() == 0 {
             warn!("the log of container {name} holds what Docker did not write: shipped as it is");
         }
@@ -209,11 +229,13 @@ impl Source {
         counters.malformed.add(malformed);
         match progress {
             Ok(progress) => {
+                self.standing.well();
                 if let Some(end) = tail.end() {
                     flow.read_to(end);
                 }
                 counters.bytes_read.add(progress.bytes as u64);
                 if progress.truncated {
+                    self.seen.truncated += 1;
                     let words = format!(
                         "the log of container {name} was truncated: what was not read by then is lost; \
                          set max-file to 2 or more with max-size"
@@ -233,6 +255,8 @@ impl Source {
             }
             Err(error) => {
                 let path = self.found.log_path.as_deref().unwrap_or(Path::new("")).display();
+                self.standing
+                    .wrong(&format!("{path}: {error}"), Some("is the disk well? dmesg | tail; df -h"));
                 let words = format!(
                     "cannot read the log of container {name} at {path}: {error}; its lines do not leave this host"
                 );
@@ -250,8 +274,8 @@ impl Source {
 
     /// The container runs again, or is gone: whoever reads its log looks once more.
     pub(super) fn started_again(&self) {
-        if let Log::Api { started, .. } = &self.log {
-            started.notify_one();
+        if let Log::Api { reading, .. } = &self.log {
+            reading.started.notify_one();
         }
     }
 
@@ -283,6 +307,7 @@ mod tests {
             driver: "local".to_owned(),
             log_path: log_path.map(Path::to_owned),
             started: true,
+            standing: None,
         };
         let stderr = |position| Cursor { stdout: None, stderr: Some(position) };
         let file = FileId { inode: 1, head: 0, head_len: 0, born_ns: None };

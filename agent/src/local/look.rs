@@ -20,7 +20,7 @@ const SECRET: &str = "1;35";
 
 /// What the terminal may be sent.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Look {
+pub enum Look {
     /// Text alone.
     Plain,
     /// Colours too.
@@ -29,7 +29,7 @@ pub(super) enum Look {
 
 impl Look {
     /// The event as lines of the terminal.
-    pub(super) fn event(self, name: &str, message: &str) -> String {
+    pub fn event(self, name: &str, message: &str) -> String {
         let (message, stack) = match without_stack(message) {
             Some((rest, stack)) => (Cow::Owned(rest), stack),
             None => match message.split_once('\n') {
@@ -68,6 +68,11 @@ impl Look {
             text.push_str(&self.paint(FAINT, &format!(" … {} characters in all", line.chars().count())));
         }
         text
+    }
+
+    /// What matters less, such as a time.
+    pub fn faint(self, text: &str) -> String {
+        self.paint(FAINT, text)
     }
 
     fn paint(self, colour: &str, text: &str) -> String {

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use jiff::Timestamp;
 use serde::Serialize;
 
-use crate::logs::batch::Stored;
-use crate::logs::{Destination, Outgoing, Receipt, Refusal, Sink};
+use super::on_disk;
+use crate::logs::{Outgoing, Receipt, Refusal, Sink};
 use crate::metrics::batch::{Batch, Datum, Sent};
 
 /// What a name begins with that the first column says already, and what that says.
@@ -88,21 +88,7 @@ impl Sink for Metrics {
     async fn put(&self, outgoing: &Outgoing) -> Result<Receipt, Refusal> {
         let batch = serde_json::from_slice(&outgoing.body)
             .map_err(|error| Refusal::Refused(format!("it is no batch of datapoints: {error}")))?;
-        self.write(&batch).map(|()| Receipt::default()).map_err(|error| Refusal::Retry {
-            reason: format!("cannot write {}: {error}", self.path.display()),
-            after: None,
-            lasting: true,
-            unreachable: false,
-            doubtful: false,
-        })
-    }
-
-    async fn holds(&self, _: &Destination, _: &Stored) -> Result<bool, Refusal> {
-        Ok(false)
-    }
-
-    async fn create(&self, _: &Destination) -> Result<(), Refusal> {
-        Ok(())
+        self.write(&batch).map(|()| Receipt::default()).map_err(|error| on_disk("write", &self.path, &error))
     }
 }
 
@@ -204,6 +190,7 @@ fn quantity(unit: &str, value: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::Destination;
     use crate::metrics::batch::{Dimension, Head};
     use bytes::Bytes;
     use expect_test::expect;

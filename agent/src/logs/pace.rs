@@ -28,6 +28,7 @@ pub enum Pending {
 pub struct Pace {
     troubles: HashMap<(Destination, Pending), Trouble>,
     waits: Waits,
+    reminder: Duration,
 }
 
 impl Default for Pace {
@@ -48,7 +49,13 @@ struct Trouble {
 impl Pace {
     /// With these waits after failures that pass by themselves.
     pub fn new(waits: Waits) -> Self {
-        Self { troubles: HashMap::new(), waits }
+        Self { troubles: HashMap::new(), waits, reminder: REMINDER }
+    }
+
+    /// The same trouble is told again only after so long.
+    #[must_use]
+    pub fn reminding(self, reminder: Duration) -> Self {
+        Self { reminder, ..self }
     }
 
     /// Whether a call may be made now.
@@ -101,7 +108,7 @@ impl Pace {
         trouble.until = Some(next.max(now + after));
         trouble.unreachable = unreachable;
         let tell =
-            (trouble.attempts > 1 || lasting) && trouble.said.is_none_or(|said| said + REMINDER <= now);
+            (trouble.attempts > 1 || lasting) && trouble.said.is_none_or(|said| said + self.reminder <= now);
         if tell {
             trouble.said = Some(now);
         }
@@ -124,13 +131,15 @@ impl Pace {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::logs::Mend;
 
     fn stream(name: &str) -> Destination {
         Destination { group: "/g".to_owned(), stream: name.to_owned() }
     }
 
     fn refusal(after: Option<Duration>, unreachable: bool) -> Refusal {
-        Refusal::Retry { reason: "no".to_owned(), after, lasting: false, unreachable, doubtful: false }
+        let mend = Mend::Time(String::new());
+        Refusal::Retry { reason: "no".to_owned(), after, lasting: false, unreachable, doubtful: false, mend }
     }
 
     fn start() -> Instant {

@@ -111,6 +111,24 @@ impl Aggregate {
         }
     }
 
+    /// Adds what others put together.
+    pub fn merge(&mut self, point: Datapoint) {
+        let Datapoint { metric, of, time_ms, values } = point;
+        match (self.values(time_ms, metric, of.as_deref()), values) {
+            (Values::Sum(sum), Values::Sum(more)) => *sum += more,
+            (Values::Distribution(all), Values::Distribution(more)) => all.merge(&more),
+            (
+                Values::Set { min, max, sum, count },
+                Values::Set { min: least, max: most, sum: more, count: times },
+            ) => {
+                (*min, *max) = (min.min(least), max.max(most));
+                (*sum, *count) = (*sum + more, *count + times);
+            }
+            // A metric has one kind.
+            _ => {}
+        }
+    }
+
     fn values(&mut self, time_ms: i64, metric: &'static Metric, of: Option<&str>) -> &mut Values {
         let period = time_ms.div_euclid(self.period_ms) * self.period_ms;
         let series = Series { name: metric.name, of: of.map(str::to_owned) };

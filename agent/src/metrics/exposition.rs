@@ -43,8 +43,13 @@ struct Series {
 #[derive(Debug)]
 enum Value {
     Gauge(f64),
-    Count(f64),
-    Distribution { quantiles: [f64; 3], sum: f64, count: f64 },
+    /// All of it, and what was added last.
+    Count(f64, f64),
+    Distribution {
+        quantiles: [f64; 3],
+        sum: f64,
+        count: f64,
+    },
 }
 
 impl Latest {
@@ -55,7 +60,7 @@ impl Latest {
         for reading in &readings.values {
             let value = match reading.metric.kind {
                 Kind::Gauge => Value::Gauge(reading.value),
-                Kind::Count => Value::Count(reading.value),
+                Kind::Count => Value::Count(reading.value, reading.value),
                 Kind::Distribution => continue,
             };
             self.put(reading.metric, reading.of.as_deref(), value, now);
@@ -107,6 +112,21 @@ impl Latest {
         }
         self.families.retain(|_, family| !family.series.is_empty());
         self.series = self.families.values().map(|family| family.series.len()).sum();
+    }
+
+    /// Hands over what is true at present of each series: its metric, the value of its dimension, the reading or what
+    /// was counted last (of a distribution its sum), and the last period's [`QUANTILES`].
+    pub fn each(&self, now: Instant, mut take: impl FnMut(&'static Metric, &str, f64, Option<[f64; 3]>)) {
+        for family in self.families.values() {
+            for (of, series) in family.series.iter().filter(|(_, series)| !series.is_stale(now)) {
+                match &series.value {
+                    Value::Gauge(value) | Value::Count(_, value) => take(family.metric, of, *value, None),
+                    Value::Distribution { quantiles, sum, .. } => {
+                        take(family.metric, of, *sum, Some(*quantiles));
+                    }
+                }
+            }
+        }
     }
 
     /// All of them as text. `host` are labels that every series gets: names and values.
@@ -166,7 +186,9 @@ impl Series {
     fn write(&self, name: &str, labels: &str, now: Instant, text: &mut String) {
         let within = if labels.is_empty() { String::new() } else { format!("{{{labels}}}") };
         match &self.value {
-            Value::Gauge(value) | Value::Count(value) => put(text, format_args!("{name}{within} {value}\n")),
+            Value::Gauge(value) | Value::Count(value, _) => {
+                put(text, format_args!("{name}{within} {value}\n"));
+            }
             Value::Distribution { quantiles, sum, count } => {
                 let comma = if labels.is_empty() { "" } else { "," };
                 for (of, value) in QUANTILES.iter().zip(quantiles).filter(|_| !self.is_stale(now)) {
@@ -183,14 +205,16 @@ impl Value {
     fn is_sound(&self) -> bool {
         match self {
             Self::Gauge(value) => value.is_finite(),
-            Self::Count(added) => added.is_finite() && *added >= 0.0,
+            Self::Count(added, _) => added.is_finite() && *added >= 0.0,
             Self::Distribution { sum, count, .. } => sum.is_finite() && count.is_finite() && *count >= 0.0,
         }
     }
 
     fn update(&mut self, new: Self) {
         match (self, new) {
-            (Self::Count(total), Self::Count(added)) => *total = add(*total, added),
+            (Self::Count(total, last), Self::Count(added, _)) => {
+                (*total, *last) = (add(*total, added), added);
+            }
             (
                 Self::Distribution { quantiles, sum, count },
                 Self::Distribution { quantiles: last, sum: more, count: added },

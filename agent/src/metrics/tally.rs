@@ -42,9 +42,21 @@ pub struct Access {
     pub is_health: bool,
 }
 
+/// What lines said since the start, whenever it was taken.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Totals {
+    /// Access lines, but for those of health checks.
+    pub requests: u64,
+    /// Of these, answered with a status from 500 to 599.
+    pub responses_5xx: u64,
+    /// Events that tell of an error.
+    pub error_lines: u64,
+}
+
 /// What lines said, by period.
 #[derive(Debug)]
 pub struct Tally {
+    totals: Totals,
     period_ms: i64,
     periods: Vec<Period>,
     /// Which of them the last line was in: the next one is, as a rule.
@@ -93,7 +105,8 @@ impl Tally {
                 series.push(Series { metric, of: None });
             }
         }
-        Self { period_ms: period_ms.max(1), periods: Vec::new(), last: 0, series, lost: Vec::new() }
+        let totals = Totals::default();
+        Self { totals, period_ms: period_ms.max(1), periods: Vec::new(), last: 0, series, lost: Vec::new() }
     }
 
     /// Opens the period that `time_ms` is in: lines are looked at, and what does not come is 0, no gap.
@@ -103,6 +116,7 @@ impl Tally {
 
     /// Counts what a line of that time says.
     pub fn line(&mut self, time_ms: i64, facts: &Facts) {
+        self.totals.add(facts);
         let Some(period) = self.period(time_ms) else { return };
         period.error_lines += u64::from(facts.error);
         period.panics += u64::from(facts.panic);
@@ -143,6 +157,11 @@ impl Tally {
     /// Counts a message whose value for this metric could not be read: a gap.
     pub fn no_number(&mut self, metric: &'static Metric) {
         self.lose(format!("a value for {} is no number from 0 to 10^12", metric.name));
+    }
+
+    /// What lines said since the start.
+    pub fn totals(&self) -> Totals {
+        self.totals
     }
 
     /// Whether it is to be taken before more lines are read.
@@ -238,6 +257,16 @@ impl Tally {
         match self.lost.iter_mut().find(|(known, _)| *known == words) {
             Some((_, times)) => *times += 1,
             None => self.lost.push((words, 1)),
+        }
+    }
+}
+
+impl Totals {
+    fn add(&mut self, facts: &Facts) {
+        self.error_lines += u64::from(facts.error);
+        if let Some(Access { status, is_health: false, .. }) = facts.access {
+            self.requests += 1;
+            self.responses_5xx += u64::from((500..600).contains(&status));
         }
     }
 }

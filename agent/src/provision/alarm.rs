@@ -19,7 +19,7 @@ use crate::alarms::definition::{Alarm, Composite};
 
 /// Characters of a description.
 /// <https://docs.aws.amazon.com/AmazonCloudWatch/latest/APIReference/API_PutMetricAlarm.html>
-const DESCRIPTION: usize = 1024;
+pub(super) const DESCRIPTION: usize = 1024;
 
 pub(super) const FILES: [&str; 6] = [
     include_str!("../../../dashboards/alarms/hosts.json"),
@@ -120,10 +120,12 @@ pub(super) fn alarms(settings: &Settings, parts: &Parts) -> Vec<Came> {
 impl Definition {
     /// What of the platform it is about and is not there.
     fn missing(&self, settings: &Settings, parts: &Parts) -> Vec<Need> {
-        let mut needs: Vec<Need> = self.metrics().into_iter().flat_map(|metric| metric.needs()).collect();
+        let lacking = |metric: Named<'_>| {
+            Need::lacking(metric.namespace, metric.name, metric.dimensions, settings, parts)
+        };
+        let mut needs: Vec<Need> = self.metrics().into_iter().flat_map(lacking).collect();
         needs.sort();
         needs.dedup();
-        needs.retain(|need| !need.is_met(settings, parts));
         needs
     }
 
@@ -265,10 +267,6 @@ impl<'a> Named<'a> {
             name: text("MetricName")?,
             dimensions: dimensions.filter_map(|dimension| dimension.get("Name")?.as_str()).collect(),
         })
-    }
-
-    fn needs(&self) -> Vec<Need> {
-        Need::of(self.namespace, self.name, self.dimensions.iter().copied())
     }
 }
 

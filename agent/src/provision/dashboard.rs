@@ -156,8 +156,9 @@ fn draw_metrics(
             options.insert("expression".to_owned(), without_sums(&expression).into());
             continue;
         };
-        let needs = Need::of(search.namespace, search.metric, search.dimensions.iter().copied());
-        if let Some(lack) = needs.into_iter().find(|need| !need.is_met(settings, parts)) {
+        let dimensions = search.dimensions.iter().copied();
+        let lacking = Need::lacking(search.namespace, search.metric, dimensions, settings, parts);
+        if let Some(lack) = lacking.into_iter().next() {
             return Err(lack);
         }
         let namespace =

@@ -18,10 +18,13 @@ pub(super) enum Need {
     /// That the distribution sends its additional metrics, which cost money.
     /// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/viewing-cloudfront-metrics.html>
     AdditionalMetrics,
+    /// That the agents send it: the key of the configuration by which they do not.
+    Unsent(&'static str),
 }
 
-/// The ones of `CloudFront`'s metrics that are additional.
-const ADDITIONAL: [&str; 9] = [
+/// Metrics of `CloudFront` that are there only after somebody switched them on, per distribution.
+/// <https://docs.aws.amazon.com/AmazonCloudFront/latest/DeveloperGuide/viewing-cloudfront-metrics.html>
+pub(super) const ADDITIONAL: [&str; 8] = [
     "CacheHitRate",
     "OriginLatency",
     "401ErrorRate",
@@ -30,15 +33,16 @@ const ADDITIONAL: [&str; 9] = [
     "502ErrorRate",
     "503ErrorRate",
     "504ErrorRate",
-    "FunctionThrottles",
 ];
 
 impl Need {
-    /// Of a metric with these dimensions.
-    pub(super) fn of<'a>(
+    /// What a metric with these dimensions needs and is not there.
+    pub(super) fn lacking<'a>(
         namespace: &str,
         metric: &str,
         dimensions: impl IntoIterator<Item = &'a str>,
+        settings: &Settings,
+        parts: &Parts,
     ) -> Vec<Self> {
         let of_dimension = |name| match name {
             "AutoScalingGroupName" => Some(Self::AutoScalingGroup),
@@ -51,13 +55,17 @@ impl Need {
         match namespace {
             "AWS/AutoScaling" => needs.push(Self::GroupMetrics),
             "AWS/CloudFront" if ADDITIONAL.contains(&metric) => needs.push(Self::AdditionalMetrics),
+            namespace if !namespace.starts_with("AWS/") => {
+                needs.extend(settings.unsent.get(metric).map(|key| Self::Unsent(key)));
+            }
             _ => {}
         }
+        needs.retain(|need| !need.is_met(settings, parts));
         needs
     }
 
     /// Whether it is there, or wanted all the same.
-    pub(super) fn is_met(self, settings: &Settings, parts: &Parts) -> bool {
+    fn is_met(self, settings: &Settings, parts: &Parts) -> bool {
         match self {
             Self::AutoScalingGroup => parts.auto_scaling_group.is_some(),
             Self::LoadBalancer => parts.load_balancer.is_some(),
@@ -65,6 +73,7 @@ impl Need {
             Self::Distribution => parts.distribution.is_some(),
             Self::GroupMetrics => parts.group_metrics || settings.without_data,
             Self::AdditionalMetrics => parts.additional_metrics || settings.without_data,
+            Self::Unsent(_) => settings.without_data,
         }
     }
 
@@ -75,7 +84,7 @@ impl Need {
             Self::LoadBalancer => &settings.load_balancer,
             Self::TargetGroup => &settings.target_group,
             Self::Distribution => &settings.distribution,
-            Self::GroupMetrics | Self::AdditionalMetrics => return false,
+            Self::GroupMetrics | Self::AdditionalMetrics | Self::Unsent(_) => return false,
         };
         *wanted == Wanted::Nothing
     }
@@ -100,6 +109,7 @@ impl Need {
                  RealtimeMetricsSubscriptionConfig={{RealtimeMetricsSubscriptionStatus=Enabled}}",
                 parts.distribution.as_deref().unwrap_or_default()
             ),
+            Self::Unsent(key) => format!("as `{key}` stands, the agents send no data for it to the group"),
         }
     }
 }

@@ -3,7 +3,6 @@
 mod alarms;
 mod dashboard;
 mod document;
-mod insights;
 mod queries;
 
 use std::collections::BTreeMap;
@@ -171,7 +170,8 @@ fn topics_are_for_alarms_of_this_account_and_the_named_roles() {
             source["ArnLike"]["aws:SourceArn"],
             format!("arn:aws:cloudwatch:{region}:123456789012:alarm:*")
         );
-        assert_eq!(policy["Statement"][1]["Principal"]["AWS"], "arn:aws:iam::123456789012:root");
+        let condition = &policy["Statement"][1]["Condition"];
+        assert_eq!(condition["StringEquals"]["aws:PrincipalAccount"], "123456789012");
     }
     let alone = Settings { publishers: Vec::new(), ..settings() };
     let parts = Parts { distribution: None, ..parts() };

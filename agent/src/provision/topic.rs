@@ -55,7 +55,7 @@ pub(super) fn topics(settings: &Settings, parts: &Parts, tags: &BTreeMap<String,
 ///
 /// Roles are named by a condition on the account's principal, not as principals: the service replaces a role
 /// that is a principal by its id, refuses the policy while there is no such role, and shows the id for ever
-/// when it was deleted. A role of this account whose own policy allows `sns:Publish` needs no place here.
+/// when it was deleted. The account itself as principal would leave it to the role's own policy. A role of this account whose own policy allows `sns:Publish` needs no place here.
 /// <https://docs.aws.amazon.com/IAM/latest/UserGuide/reference_policies_elements_principal.html>
 fn policy(settings: &Settings, parts: &Parts, region: &str) -> Value {
     let (partition, account, arn) = (partition(region), &parts.account_id, arn(settings, parts, region));
@@ -79,10 +79,13 @@ fn policy(settings: &Settings, parts: &Parts, region: &str) -> Value {
         statements.push(json!({
             "Sid": "AgentsOfThisAccount",
             "Effect": "Allow",
-            "Principal": {"AWS": format!("arn:{partition}:iam::{account}:root")},
+            "Principal": {"AWS": "*"},
             "Action": "sns:Publish",
             "Resource": arn,
-            "Condition": {"ArnLike": {"aws:PrincipalArn": roles}},
+            "Condition": {
+                "StringEquals": {"aws:PrincipalAccount": account},
+                "ArnLike": {"aws:PrincipalArn": roles},
+            },
         }));
     }
     json!({"Version": "2012-10-17", "Statement": statements})

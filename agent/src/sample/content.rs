@@ -22,6 +22,8 @@ pub(super) struct Entry {
 const CYCLE: u64 = 24;
 /// The long line is dear, and comes once in so many entries.
 const LONG_EVERY: u64 = 240;
+/// What breaks the program comes so seldom: twice in a while of that many entries, two minutes by default.
+const BREAKS_EVERY: u64 = 480;
 /// Docker cuts a line into pieces of 16 KiB: this one goes over the border.
 const LONG_BYTES: usize = 20 * 1024;
 
@@ -68,10 +70,12 @@ pub(super) fn entry(n: u64, now: Timestamp) -> Entry {
             r#"time={now:.3} level=WARN msg="session is about to end" request_id={id} header="Bearer {TOKEN}""#
         )),
         10 => body(&format!(r#"{{"username":"ada","password":"battery-staple","ref":"{id}"}}"#), now),
-        12 => gin::recovered("GET", &format!("/tasks/{id}/export"), "assignment to entry in nil map", now),
-        13 => access(n, "GET", &format!("/tasks/{id}/export"), 500, now),
+        12 if n % BREAKS_EVERY == 12 => {
+            gin::recovered("GET", &format!("/tasks/{id}/export"), "assignment to entry in nil map", now)
+        }
+        13 if n % BREAKS_EVERY == 13 => access(n, "GET", &format!("/tasks/{id}/export"), 500, now),
         15 => Entry::stderr(format!("{} could not send mail for {id}: connection refused", date(now))),
-        17 => fatal(&id),
+        17 if n % BREAKS_EVERY == 137 => fatal(&id),
         18 => Entry::stdout(format!(
             r#"time={now:.3} level=INFO msg="server is starting" port=8080 after={id}"#
         )),
@@ -82,6 +86,11 @@ pub(super) fn entry(n: u64, now: Timestamp) -> Entry {
             access(n, method, &format!("{path}{id}"), status, now)
         }
     }
+}
+
+/// The nth entry while a dependency is away: the handler says nothing, the access line all.
+pub(super) fn failed(n: u64, now: Timestamp) -> Entry {
+    access(n, "GET", &format!("/tasks?ref=r-{n:06}"), 503, now)
 }
 
 /// The last line, which tells the run.

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use super::entry::Fault;
 use super::state::State;
-use super::{METRICS, PARTS, Recovered, entry, flight, number_name, quarantine};
+use super::{
+    ALERTS, METRICS, PARTS, Recovered, entry, flight, history, note, number_name, quarantine, silences,
+};
 
 /// Looks through the directory. What cannot be read is set aside; the rest goes on.
 pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result<State> {
@@ -37,8 +39,12 @@ pub(super) fn recover(directory: &Path, recovered: &mut Recovered) -> io::Result
     for file in fs::read_dir(directory)? {
         let file = file?;
         let (name, kind) = (file.file_name(), file.file_type()?);
+        let is_part =
+            |name: &str| PARTS.contains(&name) || [METRICS, ALERTS, history::DIRECTORY].contains(&name);
         let ours = name == "lock"
-            || (kind.is_dir() && name.to_str().is_some_and(|name| PARTS.contains(&name) || name == METRICS));
+            || name == note::NAME
+            || name == silences::NAME
+            || (kind.is_dir() && name.to_str().is_some_and(is_part));
         if !ours {
             files.push((name, kind.is_file(), file.metadata()?.len()));
         }

@@ -275,6 +275,7 @@ impl Content {
         match self {
             Self::Lines => (batch::BATCH_BYTES, batch::BATCH_EVENTS),
             Self::Datapoints => (metrics::batch::JOINED_BYTES, metrics::batch::BATCH_DATUMS),
+            Self::Alerts => (0, 0),
         }
     }
 
@@ -283,6 +284,7 @@ impl Content {
         match self {
             Self::Lines => batch::join(bodies, at, destination),
             Self::Datapoints => metrics::batch::join(bodies, at),
+            Self::Alerts => false,
         }
     }
 }
@@ -302,6 +304,7 @@ impl Spool {
                 Some([(first, middle), (second, outgoing.events - middle)].map(part))
             }
             Content::Datapoints => Some(metrics::batch::halve(&outgoing.body)?.map(part)),
+            Content::Alerts => None,
         }
     }
 }

@@ -63,6 +63,14 @@ impl LogFile {
         Ok(if known(file.inode) { None } else { Some(file) })
     }
 
+    /// Bytes that are not read yet; `None` of a compressed file, which is small.
+    pub(super) fn behind(&self) -> Option<u64> {
+        match &self.source {
+            Source::Plain(file) => Some(file.metadata().ok()?.size().saturating_sub(self.offset)),
+            Source::Compressed(..) => None,
+        }
+    }
+
     pub(super) fn inode(&self) -> u64 {
         self.inode
     }
@@ -197,6 +205,30 @@ impl LogFile {
             carry.clear();
             carry.extend_from_slice(bytes.get(consumed..).unwrap_or_default());
         }
+    }
+
+    /// When it was last written, in nanoseconds since the epoch: no earlier than its last record.
+    pub(super) fn written_ns(&self) -> io::Result<i64> {
+        let metadata = self.file().metadata()?;
+        Ok(metadata.mtime().saturating_mul(1_000_000_000).saturating_add(metadata.mtime_nsec()))
+    }
+
+    /// How many bytes it takes on the disk.
+    pub(super) fn size(&self) -> io::Result<u64> {
+        Ok(self.file().metadata()?.size())
+    }
+
+    /// How many bytes there are to read, if any of them can be read first.
+    pub(super) fn plain_size(&self) -> io::Result<Option<u64>> {
+        match self.source {
+            Source::Plain(_) => self.size().map(Some),
+            Source::Compressed(..) => Ok(None),
+        }
+    }
+
+    /// Reads at an offset, without moving anything.
+    pub(super) fn read_at(&self, buffer: &mut [u8], offset: u64) -> io::Result<usize> {
+        self.file().read_at(buffer, offset)
     }
 
     fn id(&self) -> FileId {

@@ -31,7 +31,15 @@ fn build() -> PathBuf {
     command.args(["build", "--quiet", "--workspace", "--bins", "--tests", "--profile", profile]);
     command.arg("--manifest-path").arg(concat!(env!("CARGO_MANIFEST_DIR"), "/../Cargo.toml"));
     command.arg("--target-dir").arg(directory.parent().expect("the target directory"));
-    // What cargo tells the running test about itself would look like a change to build scripts.
+    without_cargo(&mut command);
+    let status = command.status().expect("cargo");
+    assert!(status.success(), "the agent does not build");
+    directory.join("starttech-agent")
+}
+
+/// Takes from a command what cargo tells the running test about itself: to a build in it, that would look like a
+/// change to build scripts.
+pub(crate) fn without_cargo(command: &mut Command) {
     for (name, _) in std::env::vars_os() {
         let told = name.to_str().is_some_and(|name| {
             ["CARGO_PKG_", "CARGO_MANIFEST_", "CARGO_BIN_", "CARGO_CRATE_"]
@@ -42,7 +50,4 @@ fn build() -> PathBuf {
             command.env_remove(name);
         }
     }
-    let status = command.status().expect("cargo");
-    assert!(status.success(), "the agent does not build");
-    directory.join("starttech-agent")
 }

@@ -23,6 +23,8 @@ pub struct Instance {
     pub tags_in_metadata: bool,
     /// How long the credentials last from each question.
     pub credentials_last_ms: i64,
+    /// Whether it answers without a token, too (`HttpTokens=optional`).
+    pub version_1: bool,
 }
 
 /// How the metadata service behaves.
@@ -34,6 +36,8 @@ pub enum Behaviour {
     Slow(u64),
     /// As where there is none: connections end without an answer.
     Absent,
+    /// As from a container behind a hop limit of 1: what needs no token is answered, tokens never arrive.
+    FarAway,
 }
 
 impl Default for Instance {
@@ -46,6 +50,7 @@ impl Default for Instance {
             tags: BTreeMap::new(),
             tags_in_metadata: false,
             credentials_last_ms: 6 * 3_600_000,
+            version_1: false,
         }
     }
 }
@@ -90,6 +95,9 @@ pub(crate) fn answer(instance: &Instance, question: &Question<'_>, now_ms: i64) 
         };
     }
     match question.token {
+        None if instance.version_1 => {
+            look_up(instance, question.path, now_ms).map_or(Reply::Refused(404), Reply::Found)
+        }
         None => Reply::Version1,
         Some(token) if token != TOKEN => Reply::Refused(401),
         Some(_) => look_up(instance, question.path, now_ms).map_or(Reply::Refused(404), Reply::Found),

@@ -106,6 +106,7 @@ fn cloudwatch_query_code(refusal: &Refusal) -> (&'static str, u16) {
         "LimitExceededException" => ("LimitExceeded", 400),
         "ThrottlingException" => ("Throttling", 400),
         "AccessDeniedException" => ("AccessDenied", 403),
+        "DashboardNotFoundError" => ("ResourceNotFound", 404),
         "ExpiredTokenException" => ("ExpiredToken", 403),
         "InvalidSignatureException" => ("SignatureDoesNotMatch", 403),
         "MissingAuthenticationTokenException" => ("MissingAuthenticationToken", 403),

@@ -211,9 +211,10 @@ impl Talk {
         let shared = &self.shared;
         let behaviour = lock(&shared.instance).behaviour;
         match behaviour {
-            Behaviour::Answers => {}
             Behaviour::Slow(ms) => tokio::time::sleep(Duration::from_millis(ms)).await,
             Behaviour::Absent => return Err(Cut),
+            Behaviour::FarAway if method == "PUT" => std::future::pending().await,
+            Behaviour::Answers | Behaviour::FarAway => {}
         }
         let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
         let question = Question {

@@ -7,8 +7,11 @@ use std::time::Duration;
 use crate::docker;
 use crate::faults::scene::Scene;
 
-/// The agent's promise, in KiB: 32 MB.
-const RSS_LIMIT_KIB: u64 = 32_000_000 / 1024;
+/// In KiB: 22 MB.
+///
+/// The promise is 32 MB with the pages of the program, of which a release has 10 MB in memory at most (its own test holds
+/// that). What runs here may be hardly optimised and have three times as many, so they are not counted.
+const OWN_LIMIT_KIB: u64 = 22_000_000 / 1024;
 /// Live lines are at most five seconds late once the endpoint answers again; the sixth is the machine's.
 pub(super) const LATE: Duration = Duration::from_secs(6);
 
@@ -98,6 +101,8 @@ pub(super) struct Figures {
     pub(super) late: Duration,
     /// The most memory of any run of the agent.
     pub(super) rss_peak_kib: u64,
+    /// The same without the pages of the program and its libraries.
+    pub(super) own_peak_kib: u64,
     /// The most that the spool took.
     pub(super) spool_bytes: u64,
 }
@@ -126,8 +131,8 @@ impl Figures {
         check(self.catch_up.is_none(), String::from("never caught up"));
         let late = self.late;
         check(late > allowed.late, format!("live lines {:.1} s late", late.as_secs_f64()));
-        let rss = self.rss_peak_kib;
-        check(rss > RSS_LIMIT_KIB, format!("{} KiB of memory", self.rss_peak_kib));
+        let own = self.own_peak_kib;
+        check(own > OWN_LIMIT_KIB, format!("{own} KiB of memory of its own"));
         check(self.spool_bytes > allowed.spool_bytes, format!("{} bytes in the spool", self.spool_bytes));
         found
     }
@@ -188,7 +193,7 @@ mod tests {
         assert_eq!(said(&late, &row()), "live lines 7.0 s late");
         assert_eq!(said(&late, &row().may_delay(Duration::from_secs(8))), "");
         assert_eq!(said(&Figures { catch_up: None, ..good() }, &row()), "never caught up");
-        assert!(said(&Figures { rss_peak_kib: 31_251, ..good() }, &row()).contains("memory"));
+        assert!(said(&Figures { own_peak_kib: 21_485, ..good() }, &row()).contains("memory"));
         assert!(said(&Figures { spool_bytes: 9, ..good() }, &row().with_spool_of(8)).contains("spool"));
         assert!(said(&Figures { printed: None, ..good() }, &row()).contains("counted"));
     }

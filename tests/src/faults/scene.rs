@@ -383,6 +383,7 @@ impl<'d> Scene<'d> {
     pub(super) fn outcome(&mut self, row: &Row) -> Outcome {
         if let Some(sampler) = &self.sampler {
             self.figures.rss_peak_kib = sampler.rss_peak_kib();
+            self.figures.own_peak_kib = sampler.own_peak_kib();
             self.figures.spool_bytes = sampler.spool_bytes();
         }
         let mut complaints = self.complaints.clone();

@@ -13,7 +13,7 @@ const NOTES: &str = "\
 - Lost: printed by a container, never arrived, and the agent does not say so. What it says is in parentheses.
 - Caught up: from the fault's end until lines are no later than in quiet times, 1.5 s.
 - Latest: of the lines printed after the fault's end, the one that took longest.
-- Peak RSS: the highest of all runs of the agent. Spool: the most bytes that waited, in whole blocks.
+- Peak RSS: the highest of all runs of the agent. Own: of that, without the pages of the program. Spool: the most bytes that waited, in whole blocks.
 ";
 
 /// What stands above the table.
@@ -32,8 +32,8 @@ pub(super) fn head(arguments: &[String], plan: &Plan) -> String {
 /// The table.
 pub(super) fn markdown(outcomes: &[Outcome]) -> String {
     let mut out = String::from(
-        "| Fault | Printed | Lost | Repeated | Caught up, s | Latest, s | Peak RSS, MB | Spool at most, MB | Verdict |\n\
-         |---|--:|--:|--:|--:|--:|--:|--:|---|\n",
+        "| Fault | Printed | Lost | Repeated | Caught up, s | Latest, s | Peak RSS, MB | Own, MB | Spool at most, MB | Verdict |\n\
+         |---|--:|--:|--:|--:|--:|--:|--:|--:|---|\n",
     );
     for outcome in outcomes {
         let _ = writeln!(out, "| {} | {} |", outcome.name, cells(outcome).join(" | "));
@@ -43,9 +43,9 @@ pub(super) fn markdown(outcomes: &[Outcome]) -> String {
 
 /// One row as a line of progress.
 pub(super) fn line(outcome: &Outcome) -> String {
-    let [printed, lost, repeated, catch_up, late, rss, spool, verdict] = cells(outcome);
+    let [printed, lost, repeated, catch_up, late, rss, own, spool, verdict] = cells(outcome);
     format!(
-        "{:18} {printed} printed, {lost} lost, {repeated} repeated, {catch_up} s, {late} s, {rss} MB, {spool} MB: {verdict}",
+        "{:18} {printed} printed, {lost} lost, {repeated} repeated, {catch_up} s, {late} s, {rss} MB, {own} MB own, {spool} MB: {verdict}",
         outcome.name
     )
 }
@@ -58,14 +58,16 @@ pub(super) fn json(outcomes: &[Outcome]) -> Value {
             "name": name, "printed": figures.printed, "lost": figures.lost(), "told": figures.told,
             "repeated": figures.repeated, "catch_up_s": figures.catch_up.map(|time| time.as_secs_f64()),
             "latest_s": figures.late.as_secs_f64(), "rss_peak_kib": figures.rss_peak_kib,
+            "own_peak_kib": figures.own_peak_kib,
             "spool_bytes": figures.spool_bytes, "complaints": complaints,
         })
     };
     outcomes.iter().map(row).collect()
 }
 
-fn cells(outcome: &Outcome) -> [String; 8] {
-    let Figures { printed, told, repeated, catch_up, late, rss_peak_kib, spool_bytes, .. } = outcome.figures;
+fn cells(outcome: &Outcome) -> [String; 9] {
+    let Figures { printed, told, repeated, catch_up, late, rss_peak_kib, own_peak_kib, spool_bytes, .. } =
+        outcome.figures;
     let lost = outcome.figures.lost();
     [
         printed.map_or_else(|| String::from("–"), |printed| printed.to_string()),
@@ -74,6 +76,7 @@ fn cells(outcome: &Outcome) -> [String; 8] {
         catch_up.map_or_else(|| String::from("–"), |time| format!("{:.1}", time.as_secs_f64())),
         format!("{:.1}", late.as_secs_f64()),
         tenths(rss_peak_kib * 1024),
+        tenths(own_peak_kib * 1024),
         tenths(spool_bytes),
         if outcome.complaints.is_empty() {
             String::from("holds")
@@ -103,12 +106,13 @@ mod tests {
             told: 5,
             catch_up: Some(Duration::from_millis(1_240)),
             rss_peak_kib: 20_000,
+            own_peak_kib: 8_000,
             spool_bytes: 5_242_880,
             ..Figures::default()
         };
         let outcome = Outcome { name: "x", figures, complaints: vec![String::from("2 lost")] };
         let text = markdown(&[outcome]);
-        let row = "| x | 20000 | 2 (5 told) | 0 | 1.2 | 0.0 | 20.5 | 5.2 | **fails**: 2 lost |";
+        let row = "| x | 20000 | 2 (5 told) | 0 | 1.2 | 0.0 | 20.5 | 8.2 | 5.2 | **fails**: 2 lost |";
         assert!(text.contains(row), "{text}");
     }
 }

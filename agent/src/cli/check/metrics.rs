@@ -54,7 +54,7 @@ struct Things {
 }
 
 /// What is measured, and what that costs. `in_group`: whether this host is in an Auto Scaling group.
-pub(super) async fn findings(config: &Config, in_group: bool) -> Vec<Finding> {
+pub(super) async fn findings(config: &Config, in_group: impl Future<Output = bool>) -> Vec<Finding> {
     if !config.metrics.enabled {
         return vec![Finding::good(WHAT, "off, as configured (metrics.enabled)")];
     }
@@ -81,7 +81,7 @@ pub(super) async fn findings(config: &Config, in_group: bool) -> Vec<Finding> {
         }
         Err(not_counted) => found.push(not_counted),
     }
-    found.extend(count(config, &things, in_group));
+    found.extend(count(config, &things, in_group.await));
     found
 }
 
@@ -138,7 +138,7 @@ fn things(config: &Config, readings: &Readings) -> Things {
 async fn containers(config: &Config) -> Result<Containers, DockerError> {
     let engine = Engine::connect(&config.docker.socket).await?;
     let (mut names, mut networks) = (Vec::new(), 0);
-    for id in engine.list().await? {
+    for (id, _) in engine.list().await? {
         let container = match engine.inspect(&id).await {
             Ok(found) => found.container,
             Err(error) if error.is_gone() => continue,
@@ -382,7 +382,7 @@ mod tests {
         let mut config = Config::defaults().unwrap();
         config.docker.socket = nothing.path().join("docker.sock");
         config.health.url = None;
-        let found = findings(&config, true).await;
+        let found = findings(&config, std::future::ready(true)).await;
         let said = found.iter().find(|finding| finding.detail.starts_with("containers are not counted: "));
         assert_eq!(said.map(|finding| finding.verdict), Some(Verdict::Unsure), "{found:?}");
         assert!(!found.iter().any(|finding| finding.detail.contains("container_up")), "{found:?}");

@@ -9,7 +9,7 @@ use crate::cli::output;
 use crate::sample::{MAX_FILES, Tally, max_size};
 
 /// Before the first line.
-pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr) -> String {
+pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr, page: SocketAddr) -> String {
     let bold = output::bold;
     let stop = match options.length {
         Some(length) => format!("after {length:?}, or with Ctrl-C"),
@@ -22,11 +22,16 @@ pub(super) fn beginning(options: &Options, places: &Places, address: SocketAddr)
         "{title}
 
 {simulated}  a backend and its container: what it prints is invented, {rate} a second,
-           kept as Docker's json-file driver keeps it, rotated at {size} KiB, {MAX_FILES} files
+           kept as Docker's json-file driver keeps it, rotated at {size} KiB, {MAX_FILES} files.
+           A day has two minutes: traffic rises and falls, it panics, requests fail for a
+           while, and it is killed for want of memory, as Docker would tell
 {real}       the agent, as it runs on a host: it reads that log, joins lines, gives them
-           structure, blacks out secrets, counts what they say, spools and delivers
-{instead}    of CloudWatch a file for each log stream, and one for metrics; no AWS, no Docker, no root
+           structure, blacks out secrets, counts what they say, spools and delivers,
+           and says what is wrong, with periods as short as that day
+{instead}    of CloudWatch a file for each log stream, one for metrics and one for alerts;
+           no AWS, no Docker, no root
 
+  look     http://{page}/
   try      curl {url}/health
            curl {url}/panic
            curl {url}/auth/login -d '{{\"username\":\"ada\",\"password\":\"hunter2\"}}'

@@ -1,10 +1,10 @@
 //! What to do when the service refuses a batch for good: one bad event must not take the others with
 //! it, so halves are tried, and halves of those, until the bad ones stand alone.
 
-use log::{error, info, warn};
+use log::info;
 use tokio::time::sleep;
 
-use super::Delivery;
+use super::{Delivery, Taking};
 use crate::logs::{Outgoing, Receipt, Refusal, Sink};
 use crate::retry;
 use crate::spool::Taken;
@@ -16,7 +16,7 @@ const ATTEMPTS: u32 = 8;
 
 impl<S: Sink> Delivery<S> {
     /// Hands over all events but those that are refused alone, which are set aside.
-    pub(super) async fn put_apart(&self, taken: &Taken, reason: &str) -> Result<Receipt, Refusal> {
+    pub(super) async fn put_apart(&self, taken: &Taken, reason: &str) -> Result<Taking, Refusal> {
         let mut total = Receipt::default();
         let mut refused: Vec<(Outgoing, String)> = Vec::new();
         let mut taken_any = false;
@@ -37,8 +37,15 @@ impl<S: Sink> Delivery<S> {
                     None => refused.push((part, reason)),
                 },
                 // All of it is sent again, and is in no doubt: a half that was taken proves nothing.
-                Err(Refusal::Retry { reason, after, lasting, unreachable, .. }) => {
-                    return Err(Refusal::Retry { reason, after, lasting, unreachable, doubtful: false });
+                Err(Refusal::Retry { reason, after, lasting, unreachable, mend, .. }) => {
+                    return Err(Refusal::Retry {
+                        reason,
+                        after,
+                        lasting,
+                        unreachable,
+                        doubtful: false,
+                        mend,
+                    });
                 }
                 Err(refusal) => return Err(refusal),
             }
@@ -55,21 +62,15 @@ impl<S: Sink> Delivery<S> {
                 S::CONTENT,
                 taken.outgoing.destination.stream
             );
-            return Ok(total);
+            return Ok(total.into());
         }
-        warn!(
-            "{} refuses {} of {} {} for {} for good; the others were taken",
-            S::SERVICE,
-            total.set_aside,
-            taken.outgoing.events,
-            S::CONTENT,
-            taken.outgoing.destination.stream
-        );
-        for (part, reason) in refused {
-            let (path, reason) = self.spool.set_event_aside(taken, &part.body, &reason);
-            error!("set aside {} {} in {}: {reason}", part.events, S::CONTENT, path.display());
-        }
-        Ok(total)
+        let set_aside =
+            |(part, reason): &(Outgoing, String)| self.spool.set_event_aside(taken, &part.body, reason);
+        let places: Vec<_> = refused.iter().map(set_aside).collect();
+        let outgoing = &taken.outgoing;
+        self.tell_refused((total.set_aside, outgoing.events), &outgoing.destination.stream, &places);
+        let refused = places.into_iter().next().map(|(_, reason)| reason);
+        Ok(Taking { receipt: total, refused })
     }
 
     /// Both halves, the second first: the last of a stack comes next.

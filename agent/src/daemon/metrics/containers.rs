@@ -52,6 +52,8 @@ struct Watched {
     group: Option<Group>,
     /// Starts that were not told yet.
     restarts: u64,
+    /// How often its end was told without a start of it that was counted.
+    deaths: u64,
     /// The newest look: what an older one says is not true any more.
     look: u64,
     /// How it ended since that look, which may say that it runs.
@@ -70,6 +72,7 @@ impl Watched {
             state: None,
             group: None,
             restarts: 0,
+            deaths: 0,
             look: 0,
             ended: None,
             engine: None,
@@ -103,6 +106,7 @@ impl Containers {
             Seen::Died { id, exit_code } => {
                 let Some(watched) = self.watched.get_mut(&id) else { return };
                 watched.ended = Some(exit_code);
+                watched.deaths += 1;
                 if let Some(state) = &mut watched.state {
                     watched.group = None;
                     (state.pid, state.exit_code) = (None, exit_code);
@@ -181,8 +185,12 @@ impl Containers {
         if let Some(before) = &watched.state
             && before.started_at != state.started_at
         {
-            // Started by hand, or by Docker, and then perhaps several times since.
-            watched.restarts += state.restarts.saturating_sub(before.restarts).max(1);
+            // Started by hand, or by Docker, and then perhaps several times since. Docker may count a restart
+            // ahead of its start: as many were started as had ended, if that was told.
+            let counted = state.restarts.saturating_sub(before.restarts);
+            let restarts = if watched.deaths > 0 { counted.clamp(1, watched.deaths) } else { counted };
+            watched.deaths = watched.deaths.saturating_sub(restarts);
+            watched.restarts += restarts;
         }
         let before = watched.state.replace(state);
         let pid = watched.state.as_ref().and_then(|state| state.pid);
@@ -297,6 +305,32 @@ mod tests {
         assert_eq!(sampled(&mut containers), told(1.0, 1.0));
         containers.seen(Seen::Died { id: "a".to_owned(), exit_code: 0 }, 0, &mut aggregate);
         assert_eq!(sampled(&mut containers), [], "a job that is done");
+    }
+
+    #[test]
+    fn a_restart_that_docker_counts_ahead_of_its_start_is_one() {
+        for told_before_the_answer in [false, true] {
+            let (mut containers, mut aggregate) = (watching(), Aggregate::new(1_000));
+            let mut died = |containers: &mut Containers| {
+                containers.seen(Seen::Died { id: "a".to_owned(), exit_code: 1 }, 0, &mut aggregate);
+            };
+            answered(&mut containers, 0, "1", 0);
+            died(&mut containers);
+            asked(&mut containers, 1);
+            if told_before_the_answer {
+                died(&mut containers);
+            }
+            answered(&mut containers, 1, "2", 2);
+            if !told_before_the_answer {
+                died(&mut containers);
+            }
+            asked(&mut containers, 2);
+            answered(&mut containers, 2, "3", 2);
+            died(&mut containers);
+            asked(&mut containers, 3);
+            answered(&mut containers, 3, "4", 2); // by hand
+            assert_eq!(sampled(&mut containers), told(1.0, 3.0), "{told_before_the_answer}");
+        }
     }
 
     #[test]

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use expect_test::expect;
 use serde_json::Value;
 
-use super::{insights, parts, settings};
+use super::{parts, settings};
+use crate::insights::{Event, Query, Table};
 use crate::logs::structure::structure;
 use crate::provision::desired::desired;
 use crate::provision::query::ALL;
@@ -169,19 +170,39 @@ fn health_checks_are_left_out_of_what_they_would_mislead() {
     }
 }
 
+/// A query over these lines, a second apart, all of one stream.
+fn run<'a>(query: &str, messages: &[&'a str]) -> Table {
+    let query = Query::parse(query).unwrap_or_else(|fault| panic!("{query}: {fault}"));
+    let event = |(number, message): (usize, &&'a str)| Event {
+        time_ms: 1_772_600_767_000 + 1000 * i64::try_from(number).unwrap(),
+        ingested_ms: 1_772_600_800_000,
+        group: "/starttech/backend",
+        stream: "i-0123456789abcdef0/starttech-backend/0123456789ab",
+        message,
+    };
+    query.run(messages.iter().enumerate().map(event))
+}
+
 #[test]
 fn saved_queries_return_rows_on_shipped_lines_and_not_on_others() {
     let messages = messages();
+    let all: Vec<&str> = messages.iter().map(String::as_str).collect();
     let mut rows = Vec::new();
     for query in ALL {
-        let passing = insights::passing(query.text, &messages);
-        assert!(!passing.is_empty(), "{} returns nothing", query.name);
-        let numbers: Vec<String> = messages
+        let table = run(query.text, &all);
+        assert!(!table.rows.is_empty(), "{} returns nothing", query.name);
+        for (column, title) in table.columns.iter().enumerate() {
+            let full = table.rows.iter().any(|row| row[column].is_some());
+            assert!(full, "{} has nothing in its column {title}", query.name);
+        }
+        let passes = |message: &&str| run(query.text, &[message]).matched == 1;
+        let numbers: Vec<String> = all
             .iter()
             .enumerate()
-            .filter(|(_, message)| passing.contains(&message.as_str()))
+            .filter(|(_, message)| passes(message))
             .map(|(at, _)| at.to_string())
             .collect();
+        assert_eq!(usize::try_from(table.matched).unwrap(), numbers.len(), "{}", query.name);
         rows.push(format!("{}: {}", query.name, numbers.join(" ")));
     }
     expect![[r"
@@ -199,4 +220,43 @@ fn saved_queries_return_rows_on_shipped_lines_and_not_on_others() {
         lines-by-container: 0 1 2 3 4 5 6 7 8 9 10 11 12 13
         dropped-events: 13"]]
     .assert_eq(&rows.join("\n"));
+}
+
+#[test]
+fn the_dashboards_log_widgets_have_rows() {
+    let messages = messages();
+    let all: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let body: Value = serde_json::from_str(dashboard::IMPORTABLE).unwrap();
+    let widgets = body["widgets"].as_array().unwrap();
+    let queries: Vec<&str> =
+        widgets.iter().filter_map(|widget| widget["properties"]["query"].as_str()).collect();
+    assert_eq!(queries.len(), 4);
+    let mut tables = Vec::new();
+    for query in queries {
+        assert_eq!(Query::parse(query).unwrap().groups(), ["/starttech/backend"]);
+        let table = run(query, &all);
+        tables.push(format!("{}: {}", table.columns.join(" "), table.rows.len()));
+    }
+    expect![[r"
+        @timestamp level msg path @logStream: 5
+        @timestamp latency_ms method path status ip: 3
+        method route status requests: 3
+        method route requests p50 p95 p99: 3"]]
+    .assert_eq(&tables.join("\n"));
+}
+
+#[test]
+fn latency_by_path_is_what_the_lines_say() {
+    let messages = messages();
+    let all: Vec<&str> = messages.iter().map(String::as_str).collect();
+    let query = ALL.iter().find(|query| query.name == "latency-by-path").unwrap();
+    let table = run(query.text, &all);
+    let rows: Vec<String> =
+        table.rows.iter().map(|row| row.iter().flatten().cloned().collect::<Vec<_>>().join(" ")).collect();
+    expect![[r"
+        method route requests p50 p95 p99 slowest
+        GET /tasks 1 9.1 9.1 9.1 9.1
+        GET /tasks/7 1 1.250375 1.250375 1.250375 1.250375
+        DELETE /tasks/9 1 0.731 0.731 0.731 0.731"]]
+    .assert_eq(&format!("{}\n{}", table.columns.join(" "), rows.join("\n")));
 }

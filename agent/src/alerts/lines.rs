@@ -1,0 +1,55 @@
+//! The last lines of a container as they may stand in a mail: few, short, without secrets, and with nothing
+//! in them that drives a terminal.
+
+use crate::logs::clean::clean;
+use crate::logs::redact::Redactor;
+
+/// So many lines are told.
+pub const MOST: usize = 20;
+/// Of each so many characters.
+const LONGEST: usize = 500;
+/// More of a line is not looked at, in bytes.
+const LOOKED_AT: usize = 16 << 10;
+
+/// Makes them of a log's end, of which the last line may lack its line break.
+pub fn last(text: &[u8], redactor: Option<&Redactor>) -> Vec<String> {
+    let text = text.strip_suffix(b"\n").unwrap_or(text);
+    if text.is_empty() {
+        return Vec::new();
+    }
+    let mut lines: Vec<String> =
+        text.rsplit(|byte| *byte == b'\n').take(MOST).map(|line| line_of(line, redactor)).collect();
+    lines.reverse();
+    lines
+}
+
+fn line_of(line: &[u8], redactor: Option<&Redactor>) -> String {
+    let text = String::from_utf8_lossy(line.get(..LOOKED_AT).unwrap_or(line));
+    let text = clean(&text);
+    let text = redactor.map_or_else(|| text.clone(), |redactor| redactor.redact(&text));
+    match text.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} […]", text.get(..end).unwrap_or_default()),
+        None => text.into_owned(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_ones_are_short_clean_and_without_secrets() {
+        let mut text: Vec<u8> = (0..30).flat_map(|n| format!("line {n}\n").into_bytes()).collect();
+        text.extend_from_slice(b"password=hunter2 ok\n\x1b[31mred\x1b[0m \0 \xff\n<script>\n");
+        text.extend_from_slice("ü".repeat(1 << 20).as_bytes());
+        let redactor = Redactor::new(&[]).unwrap();
+        let lines = last(&text, Some(&redactor));
+        assert_eq!(lines.len(), MOST);
+        assert_eq!(lines[0], "line 14");
+        assert_eq!(lines[16..19], ["password=*** ok", "red ␀ \u{fffd}", "<script>"]);
+        assert_eq!(lines[19], format!("{} […]", "ü".repeat(500)));
+        assert_eq!(last(b"password=hunter2", None), ["password=hunter2"], "the operator may switch it off");
+        assert_eq!(last(b"", None), [""; 0]);
+        assert_eq!(last(b"\n\n", None), ["", ""], "empty lines were printed, too");
+    }
+}
