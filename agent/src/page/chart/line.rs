@@ -17,6 +17,8 @@ const FAR: f64 = 12.0;
 /// Around the plane of a fixed graph: left, top, right and bottom. The style has the same for the page.
 const MARGIN: (f64, f64, f64, f64) = (46.0, 10.0, 12.0, 22.0);
 const SECOND_AXIS: f64 = 46.0;
+/// From this share of the width on, half a time would stand out to the right of what `MARGIN` leaves.
+const LATE: f64 = 0.95;
 
 /// A graph, and where on it what stands.
 struct Graph<'a> {
@@ -126,7 +128,8 @@ impl Graph<'_> {
                 @let share = self.time(time);
                 @let x = plane.x(share);
                 line.grid.faint x1=(x) x2=(x) y1="0" y2=(plane.y(1.0)) {}
-                text.tick.middle.end[share > 0.97] x=(x) y=(plane.y(1.0)) dy="15" { (text) }
+                // Never both: the later rule of the style would win.
+                text.tick.middle[share <= LATE].end[share > LATE] x=(x) y=(plane.y(1.0)) dy="15" { (text) }
             }
         }
     }
@@ -252,4 +255,43 @@ fn values(points: &[Option<f64>]) -> String {
         }
     }
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::page::model::{Dashboard, Kind};
+
+    #[test]
+    fn times_stand_within_the_graph_at_every_minute() {
+        let widget = json!({ "widgets": [{ "type": "metric", "properties": { "metrics": [["N", "M"]] } }] });
+        let dashboard = Dashboard::read(&widget.to_string()).unwrap();
+        let Kind::Metric(metric) = &dashboard.widgets[0].kind else { panic!("{dashboard:?}") };
+        let label = regex::Regex::new(r#"<text class="([a-z ]+)" x="([0-9.]+)" y="[0-9.]+" dy="15">([^<]+)"#)
+            .unwrap();
+        let (width, right) = (240.0, MARGIN.2);
+        let mut seen = BTreeMap::new();
+        for to_s in (1_790_000_000..1_790_000_000 + 1800).step_by(60) {
+            let range = Range { from_s: to_s - 10_800, to_s };
+            let plane = Plane::Fixed(width + MARGIN.0 + right, 190.0);
+            let drawn = graph("", metric, &[], range, plane).into_string();
+            for (_, [class, x, text]) in label.captures_iter(&drawn).map(|found| found.extract()) {
+                // A browser draws five characters of this size 31.7 wide.
+                let long = 31.7 / 5.0 * f64::from(u8::try_from(text.len()).unwrap());
+                let x: f64 = x.parse().unwrap();
+                let end = match class {
+                    "tick middle" => x + long / 2.0,
+                    "tick end" => x,
+                    _ => panic!("{class}"),
+                };
+                assert!(end <= width + right, "{text} ends {end} in {drawn}");
+                *seen.entry(class.to_owned()).or_insert(0) += 1;
+            }
+        }
+        assert!(seen.values().all(|count| *count > 3) && seen.len() == 2, "{seen:?}");
+    }
 }
