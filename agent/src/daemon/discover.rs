@@ -5,9 +5,10 @@
 //! what is told twice does no harm.
 
 use std::collections::{HashMap, HashSet};
+use std::convert::Infallible;
 use std::future::pending;
 use std::path::{Path, PathBuf};
-use std::pin::Pin;
+use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -33,6 +34,8 @@ const OVERLAP: i64 = 5;
 const FIRST_POLL: Duration = Duration::from_millis(50);
 /// When to look again at a container that Docker would not tell of.
 const AGAIN: Duration = Duration::from_secs(30);
+/// Between looks whether Docker still answers while it is followed: its events may be silent for days.
+const PULSE: Duration = Duration::from_mins(1);
 /// How often an absent Docker is mentioned.
 const REMINDER: Duration = Duration::from_mins(10);
 
@@ -99,7 +102,7 @@ async fn connect_again_and_again(socket: &Path, told: &Listeners) -> anyhow::Res
             let engine = Engine::connect(socket).await?;
             info!("following Docker at {}", socket.display());
             (said, followed) = (None, true);
-            follow(&engine, told, since, &mut warned).await
+            follow(&engine, socket, told, since, &mut warned).await
         };
         let ended = session.await;
         // While nobody can be asked, nothing is missed in vain.
@@ -115,16 +118,8 @@ async fn connect_again_and_again(socket: &Path, told: &Listeners) -> anyhow::Res
             sleep(RETRY).await;
             continue;
         };
-        let (words, mend) = if error.is_silent() {
-            let words = format!(
-                "Docker takes the connection at {} and gives no answer within {ANSWER_SECONDS} s ({})",
-                socket.display(),
-                chain(&error)
-            );
-            (words, Some(SILENT))
-        } else {
-            (chain(&error), None)
-        };
+        let (words, mend) =
+            if error.is_silent() { (silent(socket, &error), Some(SILENT)) } else { (chain(&error), None) };
         told.docker.wrong(&words, mend);
         if said.is_none_or(|said| said.elapsed() > REMINDER) {
             said = Some(Instant::now());
@@ -135,10 +130,42 @@ async fn connect_again_and_again(socket: &Path, told: &Listeners) -> anyhow::Res
     }
 }
 
+fn silent(socket: &Path, error: &DockerError) -> String {
+    format!(
+        "Docker takes the connection at {} and gives no answer within {ANSWER_SECONDS} s ({})",
+        socket.display(),
+        chain(error)
+    )
+}
+
+/// Asks Docker for its containers from time to time. Of a daemon that hangs the stream of events neither ends nor
+/// tells anything, and its answers come when it goes on; any other failure breaks the stream, too.
+async fn pulse(engine: &Engine, socket: &Path, docker: &Standing) -> Infallible {
+    let mut hangs = false;
+    loop {
+        sleep(PULSE).await;
+        match engine.list().await {
+            Ok(_) if hangs => {
+                hangs = false;
+                docker.well();
+                info!("Docker answers again");
+            }
+            Err(error) if error.is_silent() && !hangs => {
+                hangs = true;
+                let words = silent(socket, &error);
+                docker.wrong(&words, Some(SILENT));
+                warn!("{words}; {SILENT}");
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Follows one connection until it breaks, or nobody listens any more. `warned`: the containers
 /// of which was said that they cannot be looked at.
 async fn follow(
     engine: &Engine,
+    socket: &Path,
     told: &Listeners,
     since: i64,
     warned: &mut HashSet<String>,
@@ -168,6 +195,7 @@ async fn follow(
         return Ok(());
     }
     told.alert(Told::Listed(names)).await;
+    let mut pulse = pin!(pulse(engine, socket, &told.docker));
     loop {
         let earlier = early.take();
         let next = tokio::select! {
@@ -184,6 +212,7 @@ async fn follow(
                 }
                 continue;
             }
+            never = &mut pulse => match never {},
         };
         let Some(fact) = next else { return Ok(()) };
         let fact = fact?;
@@ -339,8 +368,9 @@ mod tests {
 
     use super::*;
 
-    /// Docker with three containers: `bad` answers 500 and `mute` not at all, twice each.
-    async fn docker(mut stream: UnixStream, looks: Arc<[AtomicU32; 2]>) {
+    /// Docker with three containers: `bad` answers 500 and `mute` not at all, twice each; of its lists the second does
+    /// not come.
+    async fn docker(mut stream: UnixStream, looks: Arc<[AtomicU32; 3]>) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let Ok(byte) = stream.read_u8().await else { return };
@@ -348,7 +378,7 @@ mod tests {
         }
         let head = String::from_utf8(head).unwrap();
         let path = head.split(' ').nth(1).unwrap();
-        let fails = |at: usize| looks[at].fetch_add(1, Ordering::Relaxed) < 2;
+        let look = |at: usize| looks[at].fetch_add(1, Ordering::Relaxed);
         let (status, body) = if path.contains("/events") {
             // The stream stays open and tells nothing.
             let begin = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
@@ -358,11 +388,13 @@ mod tests {
             (200, r#"{"ApiVersion":"1.44"}"#.to_owned())
         } else if path.contains("/info") {
             (200, "{}".to_owned())
+        } else if path.contains("/containers/json") && look(2) == 1 {
+            return pending().await;
         } else if path.contains("/containers/json") {
             (200, r#"[{"Id":"bad"},{"Id":"mute"},{"Id":"good"}]"#.to_owned())
-        } else if path.contains("/bad/") && fails(0) {
+        } else if path.contains("/bad/") && look(0) < 2 {
             (500, r#"{"message":"broken"}"#.to_owned())
-        } else if path.contains("/mute/") && fails(1) {
+        } else if path.contains("/mute/") && look(1) < 2 {
             return pending().await;
         } else {
             let id = path.split('/').rev().nth(1).unwrap();
@@ -384,19 +416,57 @@ mod tests {
         assert!(!is_old(set_back, now - 5 * SECOND, set_back + SECOND));
     }
 
+    /// That Docker behind a socket, and what was asked of it.
     #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
-    #[tokio::test(start_paused = true)]
-    async fn a_container_that_cannot_be_looked_at_hides_no_other() {
-        let directory = tempfile::tempdir().unwrap();
-        let socket = directory.path().join("docker.sock");
-        let listener = UnixListener::bind(&socket).unwrap();
-        let looks = Arc::new([AtomicU32::new(0), AtomicU32::new(0)]);
+    fn served(socket: &Path) -> Arc<[AtomicU32; 3]> {
+        let listener = UnixListener::bind(socket).unwrap();
+        let looks = Arc::new([AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0)]);
         let served = Arc::clone(&looks);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(docker(stream, Arc::clone(&served)));
             }
         });
+        looks
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
+    #[tokio::test(start_paused = true)]
+    async fn a_docker_that_hangs_while_it_is_followed_is_told_until_it_answers() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("docker.sock");
+        let looks = served(&socket);
+        let docker = Arc::new(Standing::unasked());
+        let (sender, mut commands) = mpsc::channel(8);
+        let told = Listeners { docker: Arc::clone(&docker), logs: sender, metrics: None, alerts: None };
+        let running = tokio::spawn(run(socket, told, CancellationToken::new()));
+        while !matches!(commands.recv().await.unwrap(), Command::Seen(Seen::Listed(_))) {}
+        assert_eq!(docker.get(), None);
+        let hangs = async {
+            while docker.get().is_none() {
+                sleep(RETRY).await;
+            }
+        };
+        timeout(PULSE * 3, hangs).await.unwrap();
+        let trouble = docker.get().unwrap();
+        assert!(trouble.words.contains("gives no answer within 20 s"), "{trouble:?}");
+        assert_eq!(trouble.mend.as_deref(), Some(SILENT));
+        let answers = async {
+            while docker.get().is_some() {
+                sleep(RETRY).await;
+            }
+        };
+        timeout(PULSE * 3, answers).await.unwrap();
+        assert_eq!(looks[2].load(Ordering::Relaxed), 3, "it was one and the same stream");
+        running.abort();
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
+    #[tokio::test(start_paused = true)]
+    async fn a_container_that_cannot_be_looked_at_hides_no_other() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("docker.sock");
+        let looks = served(&socket);
         let (sender, mut commands) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(
@@ -413,7 +483,7 @@ mod tests {
             });
         }
         assert_eq!(told, ["good", "3 listed", "bad", "mute"]);
-        assert_eq!(looks.each_ref().map(|looks| looks.load(Ordering::Relaxed)), [3, 3]);
+        assert_eq!([0, 1].map(|at: usize| looks[at].load(Ordering::Relaxed)), [3, 3]);
         stop.cancel();
         running.await.unwrap().unwrap();
     }
