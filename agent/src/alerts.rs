@@ -100,6 +100,8 @@ pub struct Standing {
     pub is_out_of_memory: bool,
     /// What its health check says, if it has one and that has come to an opinion.
     pub is_healthy: Option<bool>,
+    /// What its health check ended with last, and what it printed; empty if that is not known.
+    pub health_said: String,
     /// Docker starts it again whenever it ends, however it ended.
     pub is_always_up: bool,
     /// Why Docker could not start it; empty if it could.

@@ -115,7 +115,7 @@ enum Command {
     #[command(after_help = silence::HELP)]
     Silence(silence::Options),
 
-    /// The dashboard as JSON
+    /// The dashboard: with this account's names, or drawn on a page of this host, or into a file
     #[command(subcommand, after_help = DASHBOARD_HELP)]
     Dashboard(dashboard::Command),
 

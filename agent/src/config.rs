@@ -23,6 +23,7 @@ use std::time::Duration;
 use log::LevelFilter;
 use regex::{Regex, RegexSet};
 
+use self::effective::Written;
 pub use self::effective::{Setting, effective, hidden};
 pub use self::fault::{Fault, Faults, Place};
 use self::file::{Entry, Kind, Value};
@@ -65,6 +66,8 @@ pub struct Config {
     pub alerts: Alerts,
     /// What shall stand in the account.
     pub provision: Provision,
+    /// What was written for each key, to tell what another reading has changed.
+    written: Written,
 }
 
 /// `[log]`
@@ -204,6 +207,11 @@ impl Config {
         Self::from_layers(&texts, &variables, faults)
     }
 
+    /// The keys that hold something else than in an earlier reading, in the order of their names.
+    pub fn changed_since<'a>(&'a self, earlier: &'a Self) -> Vec<&'a str> {
+        self.written.changed_since(&earlier.written)
+    }
+
     /// What holds where nobody says anything, whatever this host's files and variables say.
     pub fn defaults() -> Result<Self, Faults> {
         Self::from_layers(&[], &[], Vec::new())
@@ -224,6 +232,7 @@ impl Config {
         // Unit files set a variable to nothing where they mean to leave it out.
         entries.extend(variables.iter().filter(|(_, value)| !value.is_empty()).map(variable));
 
+        let written = Written::of(&entries);
         let mut values = Values::new(entries, faults);
         let patterns = values.take(&keys::METRICS_PATTERNS, read::metrics::patterns);
         let mut config = Self {
@@ -279,6 +288,7 @@ impl Config {
             },
             control: Control { socket: values.take(&keys::CONTROL_SOCKET, read::control_socket) },
             provision: read::provision::sections(&mut values),
+            written,
         };
         read::provision::what_is_used(&mut config);
         values.finish().map(|()| config)

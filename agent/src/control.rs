@@ -104,7 +104,7 @@ pub struct Reloaded {
     pub reloaded: bool,
     /// It takes effect when a loop that is busy comes to it.
     pub later: bool,
-    /// What it does not change before a restart.
+    /// What was changed and does not hold before a restart: keys, `metrics.sample, region`; empty if nothing.
     pub restart_for: String,
 }
 

@@ -255,7 +255,7 @@ async fn run_into<A: Sink>(
     let ended = tokio::select! {
         error = tasks.first_end() => Some(error),
         () = attend(&summary, &spool) => None,
-        () = reload_when_asked((hangups, asked), (&commands, alerts.as_ref()), &identity, &counting, reload) => None,
+        () = reload_when_asked((hangups, asked), (&commands, alerts.as_ref()), (&config, &identity), &counting, reload) => None,
         () = shutdown => None,
     };
     systemd::stopping();

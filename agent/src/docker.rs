@@ -9,7 +9,8 @@ use std::path::{Path, PathBuf};
 use bollard::container::LogOutput;
 use bollard::errors::Error;
 use bollard::models::{
-    ContainerState, ContainerSummary, EventMessage, HealthStatusEnum, HostConfig, RestartPolicyNameEnum,
+    ContainerState, ContainerSummary, ContainerSummaryStateEnum, EventMessage, HealthStatusEnum, HostConfig,
+    RestartPolicyNameEnum,
 };
 use bollard::query_parameters::{
     EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, ListImagesOptions,
@@ -131,10 +132,21 @@ pub struct Frame {
 /// What there is on a host.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Inventory {
-    /// All containers, and in words how they are.
-    pub containers: Vec<(Container, String)>,
+    /// All containers.
+    pub containers: Vec<Listed>,
     /// Names of images, where there is no container.
     pub images: Vec<String>,
+}
+
+/// A container as it stands in the list.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Listed {
+    /// Which.
+    pub container: Container,
+    /// How it is.
+    pub words: String,
+    /// It runs.
+    pub is_running: bool,
 }
 
 impl Engine {
@@ -324,7 +336,7 @@ fn whole_log(since: i64) -> LogsOptionsBuilder {
 }
 
 /// `starttech-backend: Exited (1) 3 minutes ago, of starttech-backend:1.4`
-fn described(listed: ContainerSummary) -> (Container, String) {
+fn described(listed: ContainerSummary) -> Listed {
     let name = listed.names.unwrap_or_default().into_iter().next().unwrap_or_default();
     let container = Container {
         id: listed.id.unwrap_or_default(),
@@ -333,7 +345,8 @@ fn described(listed: ContainerSummary) -> (Container, String) {
         labels: listed.labels.unwrap_or_default().into_iter().collect(),
     };
     let words = format!("{}: {}, of {}", container.name, listed.status.unwrap_or_default(), container.image);
-    (container, words)
+    let is_running = listed.state == Some(ContainerSummaryStateEnum::RUNNING);
+    Listed { container, words, is_running }
 }
 
 fn fact(event: EventMessage) -> Option<Fact> {
@@ -375,6 +388,13 @@ fn nanoseconds(at: Option<&str>) -> Option<i64> {
     i64::try_from(at.as_nanosecond()).ok()
 }
 
+/// `exit code 1: curl: (7) Failed to connect`
+fn health_said(state: &ContainerState) -> Option<String> {
+    let last = state.health.as_ref()?.log.as_ref()?.last()?;
+    let output = last.output.as_deref().unwrap_or_default().trim();
+    Some(format!("exit code {}: {}", last.exit_code?, if output.is_empty() { "no output" } else { output }))
+}
+
 fn standing(state: Option<&ContainerState>, host: Option<&HostConfig>) -> Standing {
     let Some(state) = state else { return Standing::default() };
     let policy = host.and_then(|host| host.restart_policy.as_ref()?.name);
@@ -390,6 +410,7 @@ fn standing(state: Option<&ContainerState>, host: Option<&HostConfig>) -> Standi
             Some(HealthStatusEnum::UNHEALTHY) => Some(false),
             _ => None,
         },
+        health_said: health_said(state).unwrap_or_default(),
         is_always_up: matches!(
             policy,
             Some(RestartPolicyNameEnum::ALWAYS | RestartPolicyNameEnum::UNLESS_STOPPED)

@@ -92,6 +92,14 @@ pub fn oom_kills() -> u64 {
     count.unwrap_or_default()
 }
 
+/// When this host was booted, in nanoseconds since the epoch; 0 if the kernel does not say.
+/// <https://docs.kernel.org/filesystems/proc.html#miscellaneous-kernel-statistics-in-proc-stat>
+pub fn booted_ns() -> i64 {
+    let all = std::fs::read_to_string("/proc/stat").unwrap_or_default();
+    let seconds = all.lines().find_map(|line| line.strip_prefix("btime ")?.trim().parse::<i64>().ok());
+    seconds.unwrap_or_default().saturating_mul(1_000_000_000)
+}
+
 /// What tells this boot of the host from others; empty if the kernel does not.
 pub fn boot() -> String {
     let id = std::fs::read_to_string("/proc/sys/kernel/random/boot_id").unwrap_or_default();

@@ -1,11 +1,15 @@
 //! The last lines of a container as they may stand in a mail: few, short, without secrets, and with nothing
 //! in them that drives a terminal.
 
+use std::borrow::Cow;
+
 use crate::logs::clean::clean;
 use crate::logs::redact::Redactor;
 
 /// So many lines are told.
-pub const MOST: usize = 20;
+const MOST: usize = 20;
+/// So many are wanted for that: a key of many lines is known by its first.
+pub const WANTED: usize = 100;
 /// Of each so many characters.
 const LONGEST: usize = 500;
 /// More of a line is not looked at, in bytes.
@@ -17,19 +21,23 @@ pub fn last(text: &[u8], redactor: Option<&Redactor>) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
-    let mut lines: Vec<String> =
-        text.rsplit(|byte| *byte == b'\n').take(MOST).map(|line| line_of(line, redactor)).collect();
+    let mut lines: Vec<_> = text.rsplit(|byte| *byte == b'\n').take(WANTED).map(of_bytes).collect();
+    lines.reverse();
+    let text = lines.join("\n");
+    let text = redactor.map_or(Cow::Borrowed(text.as_str()), |redactor| redactor.redact(&text));
+    let mut lines: Vec<String> = text.rsplit('\n').take(MOST).map(shortened).collect();
     lines.reverse();
     lines
 }
 
-fn line_of(line: &[u8], redactor: Option<&Redactor>) -> String {
-    let text = String::from_utf8_lossy(line.get(..LOOKED_AT).unwrap_or(line));
-    let text = clean(&text);
-    let text = redactor.map_or_else(|| text.clone(), |redactor| redactor.redact(&text));
-    match text.char_indices().nth(LONGEST) {
-        Some((end, _)) => format!("{} […]", text.get(..end).unwrap_or_default()),
-        None => text.into_owned(),
+fn of_bytes(line: &[u8]) -> String {
+    clean(&String::from_utf8_lossy(line.get(..LOOKED_AT).unwrap_or(line))).into_owned()
+}
+
+fn shortened(line: &str) -> String {
+    match line.char_indices().nth(LONGEST) {
+        Some((end, _)) => format!("{} […]", line.get(..end).unwrap_or_default()),
+        None => line.to_owned(),
     }
 }
 
@@ -49,6 +57,12 @@ mod tests {
         assert_eq!(lines[16..19], ["password=*** ok", "red ␀ \u{fffd}", "<script>"]);
         assert_eq!(lines[19], format!("{} […]", "ü".repeat(500)));
         assert_eq!(last(b"password=hunter2", None), ["password=hunter2"], "the operator may switch it off");
+        let key = format!(
+            "-----BEGIN RSA PRIVATE KEY-----\n{}-----END RSA PRIVATE KEY-----\n",
+            "MIIEow\n".repeat(51)
+        );
+        let lines = last(format!("before\n{key}after\n").as_bytes(), Some(&redactor));
+        assert_eq!(lines, ["before", "***", "after"]);
         assert_eq!(last(b"", None), [""; 0]);
         assert_eq!(last(b"\n\n", None), ["", ""], "empty lines were printed, too");
     }

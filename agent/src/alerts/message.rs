@@ -9,6 +9,7 @@ mod mail;
 
 use serde::{Deserialize, Serialize};
 
+pub use self::machine::partition;
 use super::words::{self, duration, happened, happened_to_many, one_line};
 use super::{Cause, Change, Incident, Lines, SECOND};
 use crate::logs::{Container, Destination};
@@ -20,6 +21,9 @@ const SUBJECT: usize = 99;
 const SUBJECT_LATE: usize = 34;
 /// Bytes of a mail: people read it on a telephone.
 const MAIL: usize = 30 << 10;
+/// SNS takes 256 KiB in all, with subject and attributes.
+/// <https://docs.aws.amazon.com/sns/latest/api/API_Publish.html>
+const PUBLISH: usize = 250 << 10;
 /// Older messages are marked as late: others take less than a second.
 const LATE: i64 = 15 * SECOND;
 
@@ -258,11 +262,40 @@ impl Message {
     /// Writes it out, as it goes out now.
     pub fn write(&self, place: &Place, now_ns: i64) -> Written {
         let is_late = self.is_late(now_ns);
-        Written {
-            subject: self.subject(place, is_late),
-            mail: cut(mail::write(self, place, is_late.then_some(now_ns)), MAIL),
-            machine: machine::write(self, place, is_late.then_some(now_ns)),
+        let late_ns = is_late.then_some(now_ns);
+        let mut shorter = None;
+        loop {
+            let message = shorter.as_ref().unwrap_or(self);
+            let written = Written {
+                subject: message.subject(place, is_late),
+                mail: mail::write(message, place, late_ns),
+                machine: machine::write(message, place, late_ns),
+            };
+            let fits = written.mail.len() <= MAIL && written.structure().len() <= PUBLISH;
+            // What to run, and where there is more, stands behind the lines, and is worth more than many of these.
+            match if fits { None } else { message.with_fewer_lines() } {
+                Some(fewer) => shorter = Some(fewer),
+                None => return Written { mail: cut(written.mail, MAIL), ..written },
+            }
         }
+    }
+
+    /// The same with half of the lines that a member has at most: the newest. `None`: there are none.
+    fn with_fewer_lines(&self) -> Option<Self> {
+        let Self::Group(group) = self else { return None };
+        let many = |member: &Member| member.lines.as_ref().and_then(|lines| Some(lines.as_ref().ok()?.len()));
+        let most = group.members.iter().filter_map(many).max().filter(|most| *most > 0)? / 2;
+        let mut group = group.clone();
+        for member in &mut group.members {
+            if let Some(Ok(lines)) = &mut member.lines
+                && !lines.is_empty()
+            {
+                lines.drain(..lines.len().saturating_sub(most));
+                // None at all would say that it printed nothing.
+                member.lines.take_if(|_| most == 0);
+            }
+        }
+        Some(Self::Group(group))
     }
 
     fn subject(&self, place: &Place, is_late: bool) -> String {

@@ -42,8 +42,8 @@ const ENDING: [i64; 4] = [2, 3, 9, TERM];
 const TERM: i64 = 15;
 /// 128 + INT, KILL, TERM: of a container that was found dead they say that somebody ended it.
 const ENDED_BY_SOMEBODY: [i64; 3] = [130, 137, 143];
-/// 128 + HUP, INT, TERM: without Docker knowing of it they come from a host that shuts down, or from its operator.
-const ASKED_OTHERWISE: [i64; 3] = [129, 130, 143];
+/// 128 + INT, TERM: without Docker knowing of it they come from a host that shuts down, or from its operator.
+const ASKED_OTHERWISE: [i64; 2] = [130, 143];
 
 /// What is to be done about what happened.
 #[derive(Debug, Clone, PartialEq)]
@@ -95,13 +95,16 @@ pub struct Rules {
     /// What happened until then was judged in an earlier run.
     known_ns: i64,
     newest_ns: i64,
+    /// When the host was booted: what ended while nobody looked, and before that, ended with the host.
+    booted_ns: i64,
 }
 
 #[derive(Debug, Default)]
 struct History {
     container: Container,
-    /// Somebody wants it to end, which is so until then.
+    /// Somebody wants it to end, which is so until then; however it ends if that is soon.
     asked_until_ns: i64,
+    asked_soon_ns: i64,
     /// When a process of it was ended for memory last, and whether that is still to be told.
     starved_ns: Option<i64>,
     outlived_ns: Option<i64>,
@@ -110,6 +113,8 @@ struct History {
     cases: VecDeque<Case>,
     /// What became of it since, told when those are judged.
     later: Vec<(i64, Change)>,
+    /// It was removed: nothing more will become of it.
+    removed: bool,
 }
 
 /// What is not judged yet.
@@ -136,9 +141,9 @@ enum Suspicion {
 }
 
 impl Rules {
-    /// Rules that know what happened until then.
-    pub fn new(known_ns: i64) -> Self {
-        Self { known_ns, newest_ns: known_ns, ..Self::default() }
+    /// Rules that know what happened until then, on a host that was booted then.
+    pub fn new(known_ns: i64, booted_ns: i64) -> Self {
+        Self { known_ns, newest_ns: known_ns, booted_ns, ..Self::default() }
     }
 
     /// The clock says that it is so late: if it was set back, what happens from now on has not been told.
@@ -178,7 +183,7 @@ impl Rules {
                 Vec::new()
             }
             What::Started => {
-                (history.asked_until_ns, history.made) = (0, None);
+                (history.asked_until_ns, history.asked_soon_ns, history.made) = (0, 0, None);
                 (history.starved_ns, history.outlived_ns) = (None, None);
                 history.change(at_ns, Change::Up)
             }
@@ -186,6 +191,7 @@ impl Rules {
                 if ENDING.contains(&signal) {
                     let limit = if signal == TERM { POLITE } else { DEADLY };
                     history.asked_until_ns = history.asked_until_ns.max(at_ns + limit);
+                    history.asked_soon_ns = history.asked_soon_ns.max(at_ns + DEADLY);
                 }
                 Vec::new()
             }
@@ -198,8 +204,11 @@ impl Rules {
                 history.cases.retain(|case| !matches!(case.what, Suspicion::Died { found: true, .. }));
                 history.made = None;
                 history.outlived_ns = None;
-                if at_ns <= history.asked_until_ns || ASKED_OTHERWISE.contains(&exit_code) {
-                    history.asked_until_ns = 0;
+                // Who was asked politely, and fails long after, may not have been about to end at all.
+                let ends_well = exit_code == 0 || ENDED_BY_SOMEBODY.contains(&exit_code);
+                let asked_until_ns = if ends_well { history.asked_until_ns } else { history.asked_soon_ns };
+                if at_ns <= asked_until_ns || ASKED_OTHERWISE.contains(&exit_code) {
+                    (history.asked_until_ns, history.asked_soon_ns) = (0, 0);
                     return history.change(at_ns, Change::Stopped);
                 }
                 let starved = history.starved_ns.is_some_and(|starved| at_ns - starved <= STARVED);
@@ -218,7 +227,10 @@ impl Rules {
                 Vec::new()
             }
             What::Health { is_healthy: true } => history.change(at_ns, Change::Healthy),
-            What::Removed => history.change(at_ns, Change::Removed),
+            What::Removed => {
+                history.removed = true;
+                history.change(at_ns, Change::Removed)
+            }
             What::Health { is_healthy: false } => {
                 vec![history.suspect(at_ns, Suspicion::Unhealthy, (now_ns, 0))]
             }
@@ -245,10 +257,15 @@ impl Rules {
             };
         }
         if !standing.error.is_empty() && standing.ended_ns.is_none() {
-            return vec![not_started(&container, now_ns, standing.error.clone())];
+            let at_ns = standing.made_ns.unwrap_or(now_ns);
+            if at_ns <= known_ns {
+                return Vec::new();
+            }
+            return vec![not_started(&container, at_ns, standing.error.clone())];
         }
         let Some(at_ns) = standing.ended_ns else { return Vec::new() };
         if standing.exit_code == 0
+            || (known_ns < at_ns && at_ns < self.booted_ns)
             || (ENDED_BY_SOMEBODY.contains(&standing.exit_code) && !standing.is_out_of_memory)
         {
             return change(at_ns, Change::Stopped);
@@ -287,6 +304,8 @@ impl Rules {
             while history.cases.front().is_some_and(|case| case.due_ns() <= now_ns)
                 && let Some(case) = history.cases.pop_front()
             {
+                // Events that were missed are told late: what came before it cannot end it.
+                history.later.retain(|(at_ns, _)| *at_ns >= case.at_ns);
                 turns.push(judge(&history.container, case));
             }
             if history.cases.is_empty() {
@@ -305,6 +324,7 @@ impl Rules {
                 turns.push(Turn::Look(history.container.clone()));
             }
         }
+        self.histories.retain(|_, history| !history.removed || !history.cases.is_empty());
         turns
     }
 

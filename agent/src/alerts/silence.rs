@@ -57,10 +57,13 @@ pub struct Silences(Vec<Silence>);
 impl Silence {
     /// Whether it is about this rule.
     pub fn covers(&self, rule: &str) -> bool {
-        self.rule == ALL
-            || self.rule == rule
-            || glob(&self.rule).is_ok_and(|glob| glob.compile_matcher().is_match(rule))
+        self.rule == ALL || covers(&self.rule, rule)
     }
+}
+
+/// Whether a rule's name is this one, or one of this pattern.
+pub fn covers(pattern: &str, rule: &str) -> bool {
+    pattern == rule || glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(rule))
 }
 
 impl Silences {

@@ -85,6 +85,9 @@ pub struct State {
     /// Of what nobody is told at present.
     #[serde(skip)]
     pub silences: Silences,
+    /// So far the moments that are given here are ahead of the time of day, by which silences end: it was set back.
+    #[serde(skip)]
+    pub ahead_ns: i64,
     /// What is for the journal alone.
     #[serde(skip)]
     unsaid: Vec<String>,
@@ -114,6 +117,9 @@ struct Open {
     again: u32,
     /// When it ends if nothing comes between.
     ends: Option<(i64, Change)>,
+    /// When that began which ends it if it lasts.
+    #[serde(default)]
+    back_ns: Option<i64>,
     /// Its beginning was told: else nobody wants to hear of its end.
     told: bool,
     #[serde(default)]
@@ -166,8 +172,16 @@ impl State {
         let subject = if family == Family::Threshold { "" } else { &format!("\"{}\" ", member.name) };
         let words = format!("{subject}{}. {}", member.happened, member.explained);
         let ends = ends_by_itself(family, at_ns, settings);
-        let open =
-            Open { name, cause, since_ns: at_ns, again: 0, ends, told: false, silent: Silent::default() };
+        let open = Open {
+            name,
+            cause,
+            since_ns: at_ns,
+            again: 0,
+            ends,
+            back_ns: None,
+            told: false,
+            silent: Silent::default(),
+        };
         self.form(Step::Begin, open, member, (at_ns, now_ns));
         Noted::New(words)
     }
@@ -197,7 +211,7 @@ impl State {
             };
             // Told again that it is up, it is not up for less.
             if open.ends.is_none_or(|(_, known)| known != change) {
-                open.ends = Some((ends, change));
+                (open.ends, open.back_ns) = (Some((ends, change)), Some(after));
                 changed = true;
             }
         }
@@ -209,6 +223,13 @@ impl State {
         for open in self.opens().filter(|open| open.name == from && open.cause.family() != Family::Threshold)
         {
             to.clone_into(&mut open.name);
+        }
+        let forming =
+            self.forming.iter_mut().filter(|forming| forming.group.cause.family() != Family::Threshold);
+        let members = forming.flat_map(|forming| &mut forming.group.members).map(|member| &mut member.name);
+        let explained = self.explained.iter_mut().map(|explained| &mut explained.by);
+        for name in members.chain(explained).filter(|name| *name == from) {
+            to.clone_into(name);
         }
         if let Some(deaths) = self.deaths.remove(from) {
             self.deaths.insert(to.to_owned(), deaths);
@@ -250,7 +271,7 @@ impl State {
         self.told.retain(|_, told_ns| now_ns - *told_ns < LATELY);
         for formed in self.forming.extract_if(.., |forming| forming.due_ns() <= now_ns).collect::<Vec<_>>() {
             let Forming { group, all, .. } = formed;
-            if self.silences.is_silenced(group.cause.rule(), now_ns) {
+            if self.is_silenced(group.cause.rule(), now_ns) {
                 self.keep_silent(group, all);
                 continue;
             }
@@ -260,9 +281,7 @@ impl State {
                 if group.count >= STORM || group.continued {
                     self.storms.insert(group.cause.rule().to_owned(), now_ns + STORM_QUIET);
                 }
-                self.open.extend(all.into_iter().map(|open| Open { told, ..open }));
-                let over = self.open.len().saturating_sub(MOST);
-                self.open.drain(..over);
+                self.keep_open(all.into_iter().map(|open| Open { told, ..open }));
             }
             if told {
                 messages.push(Message::Group(Box::new(group)));
@@ -306,12 +325,26 @@ impl State {
     /// Whether it belongs to something open.
     fn count(&mut self, family: Family, name: &str, at_ns: i64, settings: &Settings) -> bool {
         let Some(open) = self.opens().find(|open| open.is(family, name)) else { return false };
-        if at_ns > open.since_ns {
+        // Found to be unhealthy once more it still is, unless it had begun to end.
+        let lasts = family == Family::Health && open.ends.is_none();
+        if at_ns > open.since_ns && !lasts {
             open.again = open.again.saturating_add(1);
         }
-        open.ends = ends_by_itself(family, at_ns, settings);
+        (open.ends, open.back_ns) = (ends_by_itself(family, at_ns, settings), None);
         open.silent.end_said = false;
         true
+    }
+
+    /// Remembers what is open, and not more than can be written down at each change.
+    fn keep_open(&mut self, new: impl IntoIterator<Item = Open>) {
+        self.open.extend(new);
+        let over = self.open.len().saturating_sub(MOST);
+        for Open { name, cause, .. } in self.open.drain(..over) {
+            let rule = cause.rule();
+            self.unsaid.push(format!(
+                "forgotten, since more than {MOST} alerts are open: {rule} of \"{name}\"; its end is not told"
+            ));
+        }
     }
 
     /// How often a container died lately.

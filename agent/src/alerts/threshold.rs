@@ -96,12 +96,13 @@ impl Rule {
 
     fn crossed(&self, of: Option<String>, namespace: &str, value: Option<f64>, reason: String) -> Crossed {
         let fill = |text: &String| self.fill(text, of.as_deref(), value);
+        let harmless = of.as_deref().map(harmless);
         Crossed {
             rule: self.name.clone(),
             says: fill(&self.says),
             over: fill(&self.over),
             reason,
-            run: self.run.iter().map(fill).collect(),
+            run: self.run.iter().map(|text| self.fill(text, harmless.as_deref(), value)).collect(),
             alarm: self.alarm(namespace, of.as_deref()),
             while_down: self.while_down,
             counts: self.metric.kind != Kind::Gauge,
@@ -118,6 +119,11 @@ impl Rule {
         let text = text.replace("{value}", &value).replace("{period}", &period);
         text.replace("{of}", &one_line(of.unwrap_or_default(), 60))
     }
+}
+
+/// As it may stand in a command that somebody is told to run: it may come from a line that a stranger wrote.
+fn harmless(of: &str) -> String {
+    of.replace(|c: char| !(c.is_ascii_alphanumeric() || "/._-:@%+=, ".contains(c)), "?")
 }
 
 /// What has crossed a threshold, all that is told of it.
@@ -209,11 +215,12 @@ impl Thresholds {
         }
     }
 
-    /// Takes what lines said that were read just now. It counts as of now, if it is of lately.
-    pub fn take_lines(&mut self, points: &[Datapoint], period_s: i64, now_ns: i64) {
+    /// Takes what lines said that were read just now, when the time of day was `wall_ns`. It counts as of now, if it is
+    /// of lately.
+    pub fn take_lines(&mut self, points: &[Datapoint], period_s: i64, (now_ns, wall_ns): (i64, i64)) {
         let at_s = now_ns / SECOND;
         for Datapoint { metric, of, time_ms, values } in points {
-            if at_s - time_ms / 1000 > FRESH_S + period_s {
+            if wall_ns / SECOND - time_ms / 1000 > FRESH_S + period_s {
                 continue;
             }
             let samples = match values {
@@ -277,14 +284,18 @@ impl Thresholds {
     /// Evaluates what is due by now.
     pub fn due(&mut self, now_ns: i64) -> Vec<Turn> {
         let until_s = (now_ns / SECOND).div_euclid(STEP_S) * STEP_S;
-        if until_s == self.stepped_s {
+        let before_s = self.stepped_s;
+        if until_s <= before_s {
             return Vec::new();
         }
         self.stepped_s = until_s;
         let mut turns = Vec::new();
         for ((nth, of), watched) in &mut self.watched {
             let Some(rule) = self.rules.get(*nth) else { continue };
-            if until_s.rem_euclid(i64::from(watched.evaluation.step_s())) != 0 {
+            // Whoever comes late has not missed it.
+            let step_s = i64::from(watched.evaluation.step_s());
+            let until_s = until_s.div_euclid(step_s) * step_s;
+            if until_s <= before_s {
                 continue;
             }
             let verdict = watched.evaluation.at(&self.data, until_s, watched.state);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use aws_config::SdkConfig;
 use aws_sdk_cloudwatchlogs::Client;
-use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_cloudwatchlogs::operation::put_log_events::PutLogEventsOutput;
 use aws_sdk_cloudwatchlogs::types::{LogGroup, OutputLogEvent};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
@@ -19,6 +19,7 @@ use super::patience::{self, Patience};
 use super::refusal::{self, Service, is_denied};
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Mend, Outgoing, Receipt, Refusal, Sink};
+use crate::telemetry::chain;
 
 /// A group that was there already is asked for its retention some time within this, once in a run: the
 /// account may ask 10 times a second in all, and a fleet may start at once.
@@ -104,7 +105,7 @@ impl CloudWatchLogs {
         let found = match &answer {
             Ok(answer) => answer.log_groups().iter().find(|found| found.log_group_name() == Some(group)),
             Err(error) => {
-                return warn!("cannot see the retention of {group}: {}", DisplayErrorContext(error));
+                return warn!("cannot see the retention of {group}: {}", chain(error));
             }
         };
         match found.map(LogGroup::retention_in_days) {
@@ -124,7 +125,7 @@ impl CloudWatchLogs {
             Err(error) => warn!(
                 "cannot set the retention of {group} to {} days, it keeps events for ever: {}",
                 self.retention_days,
-                DisplayErrorContext(&error)
+                chain(&error)
             ),
         }
     }

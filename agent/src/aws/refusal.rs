@@ -5,10 +5,11 @@
 use std::time::Duration;
 
 use aws_credential_types::provider::error::CredentialsError;
-use aws_sdk_cloudwatchlogs::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
 use crate::logs::{Mend, Refusal};
+use crate::telemetry::chain;
 
 /// Where the package lays policies of IAM.
 pub(super) const POLICIES: &str = "/usr/share/starttech-agent/iam";
@@ -42,18 +43,20 @@ where
         } else {
             ""
         };
-        let reason = format!(
-            "cannot reach {} ({act}): {};{slow} if this host has no way to the internet, the VPC \
-             needs an interface endpoint for com.amazonaws.{region}.{}",
-            service.name,
-            DisplayErrorContext(error),
-            service.endpoint
-        );
+        let words = chain(error);
         let doubtful = matches!(error, SdkError::ResponseError(_)) || !never_left(error);
-        let words = if chained(error, <dyn std::error::Error>::is::<CredentialsError>) {
-            CREDENTIALS
+        let (reason, words) = if chained(error, <dyn std::error::Error>::is::<CredentialsError>) {
+            (
+                format!("{} cannot be asked ({act}), for there are no credentials: {words}", service.name),
+                CREDENTIALS,
+            )
         } else {
-            WAY_OUT
+            let reason = format!(
+                "cannot reach {} ({act}): {words};{slow} if this host has no way to the internet, the VPC needs an \
+                 interface endpoint for com.amazonaws.{region}.{}",
+                service.name, service.endpoint
+            );
+            (reason, WAY_OUT)
         };
         let mend = Mend::Time(words.to_owned());
         return Refusal::Retry { reason, after: None, lasting: false, unreachable: true, doubtful, mend };

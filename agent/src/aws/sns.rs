@@ -16,7 +16,7 @@ use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, sleep_until};
 
 use super::refusal::{self, POLICIES, Service};
-use crate::alerts::message::{Message, Place, Written};
+use crate::alerts::message::{Message, Place, Written, partition};
 use crate::logs::{Mend, Outgoing, Receipt, Refusal, Sink};
 use crate::retry::Waits;
 
@@ -101,11 +101,7 @@ impl Topic {
 
     fn arn(&self, account_id: &str) -> String {
         let region = self.region();
-        let partition = match region.as_str() {
-            region if region.starts_with("cn-") => "aws-cn",
-            region if region.starts_with("us-gov-") => "aws-us-gov",
-            _ => "aws",
-        };
+        let partition = partition(&region);
         format!("arn:{partition}:sns:{region}:{account_id}:{}", self.name)
     }
 

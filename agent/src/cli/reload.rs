@@ -42,9 +42,13 @@ pub(super) fn reload(options: &Options) -> anyhow::Result<ExitCode> {
 fn told(daemon: &Daemon, answer: Result<Reloaded, Error>) -> ExitCode {
     match answer {
         Ok(Reloaded { reloaded: true, restart_for, .. }) => {
-            output::result(&format!(
-                "the daemon has read its configuration again; not before a restart: {restart_for}"
-            ));
+            output::result("the daemon has read its configuration again");
+            if !restart_for.is_empty() {
+                output::complaint(&format!(
+                    "what was changed of {restart_for} holds from the next start\n  → sudo systemctl restart \
+                     starttech-agent"
+                ));
+            }
             ExitCode::SUCCESS
         }
         Ok(_) => {

@@ -15,13 +15,13 @@ use serde::de::DeserializeOwned;
 
 use super::check::user;
 use super::run::block_on;
+use super::status::words::safe;
 use super::{BAD_USAGE, ConfigFile, FAILED, output};
-use crate::alerts::silence::{ALL, LONGEST_S, Silence, Silences};
+use crate::alerts::silence::{ALL, LONGEST_S, Silence, Silences, covers};
 use crate::alerts::{SECOND, names};
 use crate::config::Config;
 use crate::control::client::{self, Error};
 use crate::control::{Request, Silencing};
-use crate::logs::route::glob;
 use crate::provision::{alarm, lint};
 use crate::spool::silences as file;
 use crate::telemetry;
@@ -159,10 +159,6 @@ pub(super) fn silence(options: &Options) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn covers(pattern: &str, rule: &str) -> bool {
-    glob(pattern).is_ok_and(|glob| glob.compile_matcher().is_match(rule))
-}
-
 /// The rule or the pattern that is meant. It may be written as it stands in messages, with the prefix.
 fn named(written: &str, prefix: &str, known: &[String]) -> Result<String, String> {
     let short = written.strip_prefix(prefix).and_then(|rest| rest.strip_prefix('-')).unwrap_or(written);
@@ -247,9 +243,9 @@ fn end_in(spool: &Path, rule: &str, now_ns: i64) -> anyhow::Result<(Vec<Silence>
 fn told(silence: &Silence) -> String {
     let until = Timestamp::from_second(silence.until_ns / SECOND).map(|time| time.to_string());
     let until = until.unwrap_or_default().replace('T', " ");
-    let by = silence.by.as_ref().map(|by| format!(", by {by}")).unwrap_or_default();
-    let reason = silence.reason.as_ref().map(|reason| format!(": {reason}")).unwrap_or_default();
-    format!("{} is silenced on this host until {until}{by}{reason}", silence.rule)
+    let by = silence.by.as_ref().map(|by| format!(", by {}", safe(by))).unwrap_or_default();
+    let reason = silence.reason.as_ref().map(|reason| format!(": {}", safe(reason))).unwrap_or_default();
+    format!("{} is silenced on this host until {until}{by}{reason}", safe(&silence.rule))
 }
 
 fn change<T>(spool: &Path, change: impl FnOnce(&mut Silences) -> T) -> anyhow::Result<T> {

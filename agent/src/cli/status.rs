@@ -53,7 +53,7 @@ Exit codes:
   64  bad usage";
 
 /// Where to ask, whatever else is wrong with the configuration.
-const SOCKET_VARIABLE: &str = "STARTTECH_CONTROL_SOCKET";
+pub(super) const SOCKET_VARIABLE: &str = "STARTTECH_CONTROL_SOCKET";
 
 /// What can be said to `status`.
 #[derive(Debug, Args)]

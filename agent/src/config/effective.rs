@@ -3,8 +3,10 @@
 //!
 //! Whether values are good is not known here.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
+use std::fmt;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::Path;
 
 use super::file::{Entry, Kind, Value};
@@ -19,6 +21,34 @@ pub struct Setting {
     pub value: String,
     /// A file with line and column, a variable, or the default.
     pub place: String,
+}
+
+/// What was written for each key, and in no form that can be read back.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub(super) struct Written(BTreeMap<String, u64>);
+
+impl fmt::Debug for Written {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        to.debug_struct("Written").finish_non_exhaustive()
+    }
+}
+
+impl Written {
+    /// Of all layers, the last of which holds.
+    pub(super) fn of(entries: &[Entry]) -> Self {
+        let hashed = |entry: &Entry| {
+            let mut hasher = DefaultHasher::new();
+            written(&entry.value.kind, &|text| format!("{text:?}")).hash(&mut hasher);
+            (entry.key.clone(), hasher.finish())
+        };
+        Self(entries.iter().map(hashed).collect())
+    }
+
+    pub(super) fn changed_since<'a>(&'a self, earlier: &'a Self) -> Vec<&'a str> {
+        let all: BTreeSet<&String> = self.0.keys().chain(earlier.0.keys()).collect();
+        let is_other = |key: &&String| self.0.get(*key) != earlier.0.get(*key);
+        all.into_iter().filter(is_other).map(String::as_str).collect()
+    }
 }
 
 /// Keys whose values are patterns over secrets, or may be: of those nothing is shown.
@@ -89,15 +119,19 @@ fn is_hidden(key: &str) -> bool {
 }
 
 fn shown(key: &str, value: &Value) -> String {
-    written(&value.kind, is_hidden(key))
+    let of_text = |text: &str| match (is_hidden(key), &value.kind) {
+        (true, _) => format!("({} characters)", text.chars().count()),
+        (false, Kind::Variable(_)) => masked(text),
+        (false, _) => format!("{:?}", masked(text)),
+    };
+    written(&value.kind, &of_text)
 }
 
-fn written(kind: &Kind, hidden: bool) -> String {
-    let of = |value: &Value| written(&value.kind, hidden);
+/// Of texts what `of_text` makes of them.
+fn written(kind: &Kind, of_text: &dyn Fn(&str) -> String) -> String {
+    let of = |value: &Value| written(&value.kind, of_text);
     match kind {
-        Kind::Text(text) | Kind::Variable(text) if hidden => format!("({} characters)", text.chars().count()),
-        Kind::Text(text) => format!("{:?}", masked(text)),
-        Kind::Variable(text) => masked(text),
+        Kind::Text(text) | Kind::Variable(text) => of_text(text),
         Kind::Integer(number) => number.to_string(),
         Kind::Fraction(number) => number.to_string(),
         Kind::Boolean(value) => value.to_string(),

@@ -200,6 +200,7 @@ fn an_empty_file_is_the_default() {
                     tags: {},
                 },
             },
+            written: Written { .. },
         }
     "#]]
     .assert_debug_eq(&defaults);

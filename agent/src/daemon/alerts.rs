@@ -145,7 +145,7 @@ impl Alerts {
         let (silences, known) = Watched::new(silences);
         state.silences = known;
         Self {
-            rules: Rules::new(state.judged_ns),
+            rules: Rules::new(state.judged_ns, host::booted_ns()),
             thresholds: Thresholds::new(
                 &settings.namespace,
                 settings.rules.clone(),
@@ -218,6 +218,8 @@ impl Alerts {
                 () = async { if let Some(due) = due { sleep_until(due).await } else { std::future::pending().await } } => {}
             }
             let now_ns = self.now_ns();
+            let ahead_ns = now_ns.saturating_sub(telemetry::now_ns());
+            self.state.ahead_ns = if ahead_ns > CLOCK_STEP { ahead_ns } else { 0 };
             self.silences.look(&mut self.state, now_ns).await;
             self.tell()?;
             self.write();
@@ -294,11 +296,11 @@ impl Alerts {
                 return Ok(());
             }
             Told::Lines { points, period_s } => {
-                self.thresholds.take_lines(&points, period_s, now_ns);
+                self.thresholds.take_lines(&points, period_s, (now_ns, wall_ns));
                 return Ok(());
             }
             Told::Show(to) => {
-                drop(to.send(self.shown(now_ns))); // whoever asked may have given up
+                drop(to.send(self.shown())); // whoever asked may have given up
                 return Ok(());
             }
             Told::Reload(settings) => {

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::future::join_all;
-use log::{info, warn};
+use log::{debug, info, warn};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, timeout};
 use tokio_util::sync::CancellationToken;
@@ -23,7 +23,7 @@ use super::health::Standing;
 use super::measure::Measured;
 use super::metrics::lock;
 use super::provision::Outcome;
-use super::reload::{Asker, NEEDS_A_RESTART, Taken};
+use super::reload::{Asker, Taken};
 use super::supervise::Supervisor;
 use crate::alerts::names;
 use crate::aws;
@@ -180,7 +180,7 @@ impl Sources {
         missed("log", containers.is_none());
         missed("alerts", alerts.as_ref().is_some_and(Option::is_none));
         let silences = silences.unwrap_or_else(|words| {
-            warn!("{words}");
+            debug!("{words}"); // the loop has warned of it
             Vec::new()
         });
         let now_ns = telemetry::now_ns();
@@ -245,16 +245,10 @@ impl Sources {
     async fn reload(&self, uid: u32) -> Answer {
         info!("the configuration is read again, as uid {uid} asked over the control socket");
         match ask(&self.parts.reload, |asker| asker).await {
-            Some(Ok(Taken::Now)) => Answer::good(&Reloaded {
-                reloaded: true,
-                restart_for: NEEDS_A_RESTART.to_owned(),
-                ..Reloaded::default()
-            }),
-            Some(Ok(Taken::Later)) => Answer::later(&Reloaded {
-                later: true,
-                restart_for: NEEDS_A_RESTART.to_owned(),
-                ..Reloaded::default()
-            }),
+            Some(Ok(Taken::Now(restart_for))) => {
+                Answer::good(&Reloaded { reloaded: true, restart_for, ..Reloaded::default() })
+            }
+            Some(Ok(Taken::Later)) => Answer::later(&Reloaded { later: true, ..Reloaded::default() }),
             Some(Err(faults)) => {
                 Answer::unprocessable(format!("the configuration was not changed: {faults}"))
             }

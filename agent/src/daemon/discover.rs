@@ -97,18 +97,15 @@ async fn connect_again_and_again(socket: &Path, told: &Listeners) -> anyhow::Res
         Some("ask again in a moment; if this stays: docker ps"),
     );
     loop {
-        let mut followed = false;
+        // A clock that was set back makes the newest event one of the future.
+        since = since.min(now_seconds() - OVERLAP);
         let session = async {
             let engine = Engine::connect(socket).await?;
             info!("following Docker at {}", socket.display());
-            (said, followed) = (None, true);
-            follow(&engine, socket, told, since, &mut warned).await
+            said = None;
+            follow(&engine, socket, told, &mut since, &mut warned).await
         };
         let ended = session.await;
-        // While nobody can be asked, nothing is missed in vain.
-        if followed {
-            since = now_seconds() - OVERLAP;
-        }
         let Err(error) = ended else {
             if told.logs.is_closed() {
                 return Ok(());
@@ -161,19 +158,20 @@ async fn pulse(engine: &Engine, socket: &Path, docker: &Standing) -> Infallible 
     }
 }
 
-/// Follows one connection until it breaks, or nobody listens any more. `warned`: the containers
-/// of which was said that they cannot be looked at.
+/// Follows one connection until it breaks, or nobody listens any more. `since`: from when on events are read, in
+/// seconds since the epoch; it goes on with those that were handed on, for one that hangs may break off long after
+/// its last. `warned`: the containers of which was said that they cannot be looked at.
 async fn follow(
     engine: &Engine,
     socket: &Path,
     told: &Listeners,
-    since: i64,
+    since: &mut i64,
     warned: &mut HashSet<String>,
 ) -> Result<(), DockerError> {
     let containers = engine.data_root().await?.map(|root| root.join("containers"));
     // What happened before that is news to nobody but alerts.
     let news_ns = (now_seconds() - OVERLAP) * SECOND;
-    let mut facts = Box::pin(engine.facts(since));
+    let mut facts = Box::pin(engine.facts(*since));
     // The request leaves when the stream is first polled: do so before the list is asked for.
     let mut early = timeout(FIRST_POLL, facts.next()).await.ok();
     let (ids, names): (Vec<String>, HashSet<String>) = engine.list().await?.into_iter().unzip();
@@ -241,7 +239,9 @@ async fn follow(
         {
             return Ok(());
         }
+        let at = fact.at_ns / SECOND;
         told.alert(Told::Fact(Box::new(fact))).await;
+        *since = (*since).max(at - OVERLAP);
     }
 }
 

@@ -48,7 +48,7 @@ impl Deliveries {
 
     /// A call to this stream was refused for good, `wholly` or in a part while the others were taken.
     pub fn refused(&self, to: &Destination, (reason, mend): (&str, &str), wholly: bool) {
-        let trouble = Trouble { at_ms: now_ms(), words: short(&plain(reason)), mend: Some(mend.to_owned()) };
+        let trouble = Trouble { at_ms: now_ms(), words: short(reason), mend: Some(mend.to_owned()) };
         let mut state = self.state();
         state.failing.remove(to);
         state.last_error = Some(trouble.clone());
@@ -67,7 +67,7 @@ impl Deliveries {
 
     /// A call failed.
     pub fn failed(&self, to: &Destination, refusal: &Refusal) {
-        let words = short(&plain(&chain(refusal)));
+        let words = short(&chain(refusal));
         let at_ms = now_ms();
         let (lasting, mend) = match refusal {
             Refusal::Retry { lasting, mend, .. } => (*lasting, Some(mend)),
@@ -131,17 +131,6 @@ impl Standing {
     pub fn get(&self) -> Option<Trouble> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
-}
-
-/// Without the insides of the SDK's error, which it repeats behind its words.
-fn plain(words: &str) -> String {
-    let inside = ["DispatchFailure", "TimeoutError", "ResponseError", "ConstructionFailure"];
-    let begin = inside.iter().find_map(|name| words.find(&format!(" ({name}(")));
-    let Some((before, inside)) = begin.and_then(|at| words.split_at_checked(at)) else {
-        return words.to_owned();
-    };
-    let behind = inside.find("; ").and_then(|at| inside.get(at..)).unwrap_or_default();
-    format!("{before}{behind}")
 }
 
 fn short(words: &str) -> String {
@@ -225,14 +214,6 @@ mod tests {
         assert_eq!(standing.get().unwrap().words, "not asked yet");
         standing.well();
         assert_eq!(standing.get(), None);
-    }
-
-    #[test]
-    fn the_insides_of_an_error_are_left_out() {
-        let said = "cannot reach CloudWatch: io error (os error 111) (DispatchFailure(DispatchFailure { source: X(\"a\") })); \
-                    if this host has no way";
-        assert_eq!(plain(said), "cannot reach CloudWatch: io error (os error 111); if this host has no way");
-        assert_eq!(plain("denied (HTTP 400)"), "denied (HTTP 400)");
     }
 
     #[test]

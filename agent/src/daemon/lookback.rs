@@ -94,7 +94,7 @@ struct OfDocker {
     multiline: bool,
 }
 
-/// The messages of all containers since a time, oldest first; of those, the newest that together are at most
+/// The messages of all containers since a time, oldest first; of those, the newest `lines` that together are at most
 /// `bytes` long.
 ///
 /// # Errors
@@ -104,7 +104,7 @@ pub async fn lookback(
     config: &Config,
     identity: &Identity,
     since_ms: i64,
-    bytes: usize,
+    (lines, bytes): (usize, usize),
 ) -> anyhow::Result<Vec<Found>> {
     let begin = Begin::Time(since_ms.saturating_mul(1_000_000));
     let wanted = Wanted { names: Vec::new(), begin };
@@ -113,7 +113,7 @@ pub async fn lookback(
     let mut take = |one: Found| {
         held += one.message.len();
         found.push_back(one);
-        while held > bytes
+        while (held > bytes || found.len() > lines)
             && let Some(oldest) = found.pop_front()
         {
             held -= oldest.message.len();

@@ -4,7 +4,7 @@ use std::pin::pin;
 use std::sync::Arc;
 use std::time::Duration;
 
-use log::{error, info};
+use log::{error, info, warn};
 use tokio::signal::unix::Signal;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::timeout;
@@ -17,19 +17,35 @@ use crate::logs::observer::Observer;
 use crate::logs::redact::Redactor;
 use crate::{systemd, telemetry};
 
-/// What is not changed by it.
-pub(super) const NEEDS_A_RESTART: &str = "alarms.*, alerts.enabled, alerts.runbook, alerts.topic, control.*, docker.*, \
-                                          health.*, host.*, metrics.*, provision.*, region, spool.*, logs.multiline and \
-                                          logs.retention_days";
+/// Keys, and beginnings of keys, that are not changed by it.
+const NEEDS_A_RESTART: [&str; 17] = [
+    "alarms.",
+    "alerts.emails",
+    "alerts.enabled",
+    "alerts.publishers",
+    "alerts.runbook",
+    "alerts.topic",
+    "alerts.webhooks",
+    "control.",
+    "docker.",
+    "health.",
+    "host.",
+    "logs.multiline",
+    "logs.retention_days",
+    "metrics.",
+    "provision.",
+    "region",
+    "spool.",
+];
 
 /// Who asks over the socket, and hears what is wrong with it.
 pub(super) type Asker = oneshot::Sender<Result<Taken, String>>;
 
 /// A configuration is good.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Taken {
-    /// The loops have it.
-    Now,
+    /// The loops have it, but for what was changed of these keys: that takes a restart.
+    Now(String),
     /// A loop that is busy gets it as soon as it asks for something to do.
     Later,
 }
@@ -44,11 +60,21 @@ pub(super) struct Counting {
     pub(super) full: Arc<Notify>,
 }
 
-/// Reads the configuration again whenever that is asked for; a bad one is refused and the old one stays.
+/// What was changed since the start, and is not changed by reading it again; and the rest of it, as it holds.
+fn split(mut config: Config, started: &Config) -> (Config, String) {
+    let needs = |key: &&str| NEEDS_A_RESTART.iter().any(|name| key.starts_with(name));
+    let restart_for: Vec<&str> = config.changed_since(started).into_iter().filter(needs).collect();
+    let restart_for = restart_for.join(", ");
+    // Who reads lines and who alerts must see what the metrics loop does.
+    (config.metrics, config.health) = (started.metrics.clone(), started.health.clone());
+    (config, restart_for)
+}
+
+/// Reads the configuration again whenever that is asked for; a bad one is refused and the one of before stays.
 pub(super) async fn reload_when_asked(
     (mut hangups, mut asked): (Signal, mpsc::Receiver<Asker>),
     (commands, alerts): (&mpsc::Sender<Command>, Option<&mpsc::Sender<Told>>),
-    identity: &Identity,
+    (started, identity): (&Config, &Identity),
     counting: &Counting,
     reload: impl Fn() -> Result<Config, Faults>,
 ) {
@@ -67,14 +93,15 @@ pub(super) async fn reload_when_asked(
         systemd::reloading();
         let loaded = reload()
             .map_err(anyhow::Error::from)
-            .and_then(|config| Ok((settings(&config, identity, counting)?, config)));
+            .map(|config| split(config, started))
+            .and_then(|(config, rest)| Ok((settings(&config, identity, counting)?, config, rest)));
         let tell = |answer_to: &mut Option<Asker>, answer| {
             if let Some(whom) = answer_to.take() {
                 whom.send(answer).ok(); // it may have given up
             }
         };
         match loaded {
-            Ok((settings, config)) => {
+            Ok((settings, config, restart_for)) => {
                 telemetry::set_level(config.log.level);
                 let mut hand_over = pin!(hand_over(settings, &config, commands, alerts, identity));
                 let taken = if let Ok(taken) = timeout(SOON, &mut hand_over).await {
@@ -86,8 +113,14 @@ pub(super) async fn reload_when_asked(
                 if taken.is_none() {
                     return;
                 }
-                info!("the configuration was read again; {NEEDS_A_RESTART} need a restart");
-                tell(&mut answer_to, Ok(Taken::Now));
+                if restart_for.is_empty() {
+                    info!("the configuration was read again");
+                } else {
+                    warn!(
+                        "the configuration was read again; what was changed of {restart_for} needs a restart"
+                    );
+                }
+                tell(&mut answer_to, Ok(Taken::Now(restart_for)));
             }
             Err(faults) => {
                 error!("the configuration was not changed: {faults:#}");
@@ -143,6 +176,7 @@ pub(super) fn finisher(config: &Config, observer: Option<Observer>) -> anyhow::R
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::path::Path;
     use std::sync::atomic::{AtomicUsize, Ordering};
 
     use tokio::signal::unix::{SignalKind, signal};
@@ -164,7 +198,8 @@ mod tests {
             Config::defaults()
         };
         let hangups = signal(SignalKind::hangup()).unwrap();
-        let running = reload_when_asked((hangups, asked), (&commands, None), &identity, &counting, reload);
+        let running =
+            reload_when_asked((hangups, asked), (&commands, None), (&config, &identity), &counting, reload);
         let ask = || {
             let (to, answer) = oneshot::channel();
             queue.try_send(to).unwrap();
@@ -175,12 +210,26 @@ mod tests {
             drop(ask());
             assert!(matches!(taken.recv().await, Some(Command::Seen(_))));
             assert!(matches!(taken.recv().await, Some(Command::Reload(_))), "it comes all the same");
-            assert_eq!(ask().await.unwrap(), Ok(Taken::Now));
+            assert_eq!(ask().await.unwrap(), Ok(Taken::Now(String::new())));
             assert_eq!(read.load(Ordering::Relaxed), 2, "nobody waited for the second");
         };
         tokio::select! {
             () = running => panic!("it ended"),
             () = asking => {}
         }
+    }
+
+    #[test]
+    fn what_takes_a_restart_is_named_if_it_was_changed() {
+        let started = Config::defaults().unwrap();
+        let again = |name: &str, value: &str| {
+            let config = Config::load(Some(Path::new("/dev/null")), [(name.into(), value.into())]).unwrap();
+            split(config, &started)
+        };
+        let (config, restart_for) = again("STARTTECH_METRICS_SAMPLE", "30s");
+        assert_eq!(restart_for, "metrics.sample");
+        assert_eq!(config.metrics.sample, started.metrics.sample, "the metrics loop goes on as before");
+        assert_eq!(again("STARTTECH_LOGS_FLUSH", "3s").1, "");
+        assert_eq!(again("STARTTECH_LOGS_GROUP", "/mine").0.logs.selection.group, "/mine");
     }
 }

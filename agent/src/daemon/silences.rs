@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use log::{info, warn};
-use tokio::task::spawn_blocking;
+use tokio::task::{JoinHandle, spawn_blocking};
 use tokio::time::{Instant, timeout};
 
 use crate::alerts::silence::Silences;
@@ -26,13 +26,15 @@ pub(super) struct Watched {
     path: PathBuf,
     stamp: Stamp,
     looked: Instant,
+    /// A look that the disk has not answered yet: a second would wait in a thread of its own.
+    looking: Option<JoinHandle<Option<(Stamp, Silences)>>>,
 }
 
 impl Watched {
     /// Reads it for the first time. Blocks on the disk.
     pub(super) fn new(path: PathBuf) -> (Self, Silences) {
         let (stamp, silences) = newer(&path, None).unwrap_or_default();
-        (Self { path, stamp, looked: Instant::now() }, silences)
+        (Self { path, stamp, looked: Instant::now(), looking: None }, silences)
     }
 
     /// When to look again although nothing is to be told.
@@ -50,9 +52,11 @@ impl Watched {
         }
         self.looked = Instant::now();
         let (path, before) = (self.path.clone(), self.stamp);
-        let read = timeout(PATIENCE, spawn_blocking(move || newer(&path, before))).await;
+        let looking = self.looking.get_or_insert_with(|| spawn_blocking(move || newer(&path, before)));
         // A disk that does not answer silences nothing more, and nothing less.
-        if let Ok(Ok(Some((stamp, silences)))) = read {
+        let Ok(read) = timeout(PATIENCE, looking).await else { return };
+        self.looking = None;
+        if let Ok(Some((stamp, silences))) = read {
             self.stamp = stamp;
             state.silences = silences;
         }
@@ -69,7 +73,8 @@ fn newer(path: &Path, before: Stamp) -> Option<(Stamp, Silences)> {
         Ok(text) => text.unwrap_or_else(|| b"[]".to_vec()),
         Err(error) => {
             warn!("cannot read {}: {error}; no alert is silenced", path.display());
-            return Some((found, Silences::default()));
+            // It may be read the next time, and be the same file.
+            return Some((None, Silences::default()));
         }
     };
     match Silences::read(&text) {

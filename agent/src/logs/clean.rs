@@ -48,6 +48,12 @@ pub fn clean(text: &str) -> Cow<'_, str> {
     Cow::Owned(out)
 }
 
+/// Whether it turns the words around it, breaks a line, or is not to be seen: harmless in CloudWatch, and a lie on a
+/// terminal or in a mail. <https://www.unicode.org/reports/tr9/>
+pub fn misleads(c: char) -> bool {
+    matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}')
+}
+
 /// One pass that the compiler turns into vector instructions; `0xC2` opens the C1 controls, and `µ` too.
 fn suspicious(bytes: &[u8]) -> bool {
     let odd = |b: u8| {

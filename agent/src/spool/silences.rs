@@ -5,8 +5,11 @@
 
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Read, Write};
-use std::os::unix::fs::{DirBuilderExt, MetadataExt, OpenOptionsExt, fchown};
+use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::{DirBuilderExt, MetadataExt, fchown};
 use std::path::{Path, PathBuf};
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, openat, renameat, unlinkat};
 
 use super::{ALERTS, entry};
 
@@ -41,21 +44,25 @@ pub fn stamp(path: &Path) -> io::Result<Stamp> {
 /// # Errors
 /// The disk, or a right; or it is larger than any that was written here.
 pub fn read(path: &Path) -> io::Result<Option<Vec<u8>>> {
-    let file = match File::open(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        opened => opened?,
-    };
+    match File::open(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        opened => read_all(opened?).map(Some),
+    }
+}
+
+fn read_all(file: File) -> io::Result<Vec<u8>> {
     let mut text = Vec::new();
     file.take(MOST_BYTES + 1).read_to_end(&mut text)?;
     if text.len() as u64 > MOST_BYTES {
         let words = format!("it has more than {MOST_BYTES} bytes: remove it, and silence anew");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, words));
     }
-    Ok(Some(text))
+    Ok(text)
 }
 
 /// Has it read and writes what comes of that: all of it, or nothing, and nobody else in between. It belongs to whom the
-/// spool belongs, whoever writes. The spool's directory must be there.
+/// spool belongs, whoever writes: root must not be led elsewhere by a link that this user has laid. The spool's
+/// directory must be there.
 ///
 /// # Errors
 /// The disk, or a right; or what `change` says.
@@ -64,32 +71,45 @@ pub fn change<T, E: From<io::Error>>(
     change: impl FnOnce(Option<Vec<u8>>) -> Result<(Vec<u8>, T), E>,
 ) -> Result<T, E> {
     let owner = fs::metadata(spool)?;
-    let directory = spool.join(ALERTS);
-    match DirBuilder::new().mode(0o700).create(&directory) {
-        Ok(()) => give(&File::open(&directory)?, &owner)?,
-        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+    let path = spool.join(ALERTS);
+    let made = match DirBuilder::new().mode(0o700).create(&path) {
+        Ok(()) => true,
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => false,
         Err(error) => return Err(error.into()),
+    };
+    let directory = File::from(open(CWD, &path, OFlags::DIRECTORY)?);
+    if made {
+        give(&directory, &owner)?;
     }
-    let lock = File::open(&directory)?;
-    lock.lock()?;
-    let path = path(spool);
-    let (text, result) = change(read(&path)?)?;
-    let unfinished = directory.join(format!("{NAME}{}", entry::UNFINISHED));
-    let write = || {
-        let mut file =
-            File::options().write(true).create(true).truncate(true).mode(0o600).open(&unfinished)?;
+    directory.lock()?;
+    let before = match open(&directory, Path::new(NAME), OFlags::RDONLY) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+        opened => Some(read_all(opened?.into())?),
+    };
+    let (text, result) = change(before)?;
+    let unfinished = format!("{NAME}{}", entry::UNFINISHED);
+    let remove = || unlinkat(&directory, unfinished.as_str(), AtFlags::empty());
+    let write = || -> io::Result<()> {
+        remove().ok(); // of a run that broke off
+        let new = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let mut file = File::from(open(&directory, Path::new(&unfinished), new)?);
         give(&file, &owner)?;
         file.write_all(&text)?;
         file.sync_data()?;
-        fs::rename(&unfinished, &path)
+        Ok(renameat(&directory, unfinished.as_str(), &directory, NAME)?)
     };
     if let Err(error) = write() {
-        drop(fs::remove_file(&unfinished));
+        remove().ok();
         return Err(error.into());
     }
     // The name is what the next start looks for.
-    lock.sync_all()?;
+    directory.sync_all()?;
     Ok(result)
+}
+
+/// Opens what stands there itself, not where a link leads.
+fn open(directory: impl AsFd, path: &Path, how: OFlags) -> io::Result<OwnedFd> {
+    Ok(openat(directory, path, how | OFlags::NOFOLLOW | OFlags::CLOEXEC, Mode::RUSR | Mode::WUSR)?)
 }
 
 fn give(file: &File, owner: &fs::Metadata) -> io::Result<()> {
@@ -102,6 +122,8 @@ fn give(file: &File, owner: &fs::Metadata) -> io::Result<()> {
 
 #[cfg(test)]
 mod tests {
+    use std::os::unix::fs::symlink;
+
     use super::*;
     use crate::spool::Spool;
 
@@ -134,6 +156,26 @@ mod tests {
             (failed.unwrap_err().to_string(), read(&path).unwrap().unwrap()),
             ("no".into(), b"two".into())
         );
+    }
+
+    #[test]
+    fn a_link_in_its_place_leads_nowhere() {
+        let (spool, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let other = elsewhere.path().join("other");
+        fs::write(&other, "theirs").unwrap();
+        put(spool.path(), "[]").unwrap();
+        let unfinished = spool.path().join(ALERTS).join(format!("{NAME}{}", entry::UNFINISHED));
+        symlink(&other, unfinished).unwrap();
+        put(spool.path(), "[1]").unwrap();
+        assert_eq!(read(&path(spool.path())).unwrap().unwrap(), b"[1]");
+        fs::remove_file(path(spool.path())).unwrap();
+        symlink(&other, path(spool.path())).unwrap();
+        assert!(put(spool.path(), "[2]").is_err());
+        fs::remove_dir_all(spool.path().join(ALERTS)).unwrap();
+        symlink(elsewhere.path(), spool.path().join(ALERTS)).unwrap();
+        assert!(put(spool.path(), "[3]").is_err());
+        assert_eq!(fs::read(&other).unwrap(), b"theirs");
+        assert_eq!(fs::read_dir(elsewhere.path()).unwrap().count(), 1);
     }
 
     #[test]

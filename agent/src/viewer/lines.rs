@@ -20,7 +20,7 @@ const MOST_FILES: usize = 2000;
 const MOST_FOUND: usize = 10 * MOST_FILES;
 const DEEPEST: usize = 16;
 /// What is kept, the newest of it: a page shows hours, not days.
-const MOST_LINES: usize = 200_000;
+pub const MOST_LINES: usize = 200_000;
 /// In bytes, of messages.
 pub const MOST_BYTES: usize = 32 << 20;
 /// So much of what was told is told again: a line may be written late, and a trace was not whole.

@@ -8,6 +8,7 @@ use crate::alerts::state::NAMED;
 use crate::alerts::words::{commands, one_line, time};
 use crate::alerts::{Cause, MINUTE};
 use crate::logs::Destination;
+use crate::logs::clean::misleads;
 
 pub(super) fn write(message: &Message, place: &Place, late_ns: Option<i64>) -> String {
     let mut text = String::new();
@@ -35,7 +36,7 @@ pub(super) fn write(message: &Message, place: &Place, late_ns: Option<i64>) -> S
         line(&mut text, &format!("\nRunbook: {runbook}"));
     }
     line(&mut text, &format!("\nSent by starttech-agent on {}.", place.instance_id));
-    text
+    text.replace(misleads, "\u{fffd}")
 }
 
 fn write_group(text: &mut String, group: &Group, place: &Place) {
@@ -72,12 +73,16 @@ fn write_group(text: &mut String, group: &Group, place: &Place) {
         return;
     }
     write_commands(text, group);
-    let first = group.members.first().and_then(|member| Some((member, member.stream.as_ref()?)));
-    if let Some((member, to)) = first.filter(|_| !place.region.is_empty()) {
-        line(text, "\nMore:");
-        line(text, &format!("  its lines at that minute: {}", stream_link(place, to, member.since_ns)));
-        line(text, &format!("  all alarms: {}", console(place, "alarmsV2:")));
+    if place.region.is_empty() {
+        return;
     }
+    line(text, "\nMore:");
+    if let Some((member, to)) =
+        group.members.first().and_then(|member| Some((member, member.stream.as_ref()?)))
+    {
+        line(text, &format!("  its lines at that minute: {}", stream_link(place, to, member.since_ns)));
+    }
+    line(text, &format!("  all alarms: {}", console(place, "alarmsV2:")));
 }
 
 fn write_lines(text: &mut String, member: &Member, is_named: bool) {

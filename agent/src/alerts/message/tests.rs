@@ -212,6 +212,31 @@ fn nothing_that_a_container_says_breaks_a_message() {
 }
 
 #[test]
+fn a_mail_keeps_what_to_run_and_where_there_is_more() {
+    let cause = Cause::Died { exit_code: 1, starved: false };
+    let mut incident = incident("web", cause.clone());
+    incident.lines = Some(Ok((0..20).map(|n| "\\".repeat(500) + &n.to_string()).collect()));
+    let members = vec![Member::new(incident, &cause); 5];
+    let written = group(members, cause).write(&place(), T0);
+    assert!(written.structure().len() <= PUBLISH, "{}", written.structure().len());
+    for wanted in
+        ["\nThe last 10 lines of web:", "\\19\n", "docker logs --tail 100 web", "its lines at that minute"]
+    {
+        assert!(written.mail.contains(wanted), "no {wanted} in {}", written.mail);
+    }
+    assert!(!written.mail.contains("does not fit"), "{}", written.mail);
+}
+
+#[test]
+fn nothing_turns_the_words_of_a_mail_around() {
+    let cause = Cause::Unhealthy;
+    let mut incident = incident("web", cause.clone());
+    incident.lines = Some(Ok(vec!["\u{202e}exe.\u{2028}x".to_owned()]));
+    let written = group(vec![Member::new(incident, &cause)], cause).write(&place(), T0);
+    assert!(written.mail.contains("| \u{fffd}exe.\u{fffd}x\n"), "{}", written.mail);
+}
+
+#[test]
 fn it_survives_the_spool() {
     let message = one(&Cause::RestartLoop { deaths: 3, minutes: 10 });
     let text = serde_json::to_string(&message).unwrap();
@@ -253,7 +278,7 @@ fn a_threshold_as_people_read_it() {
     let around = ["starttech-backend: Exited (1) 3 minutes ago, of starttech-backend:1.4"];
     let written = threshold(&around, Some("out of luck")).write(&place(), T0 + SECOND);
     expect!["ALARM: disk /data is 97.2 % full on i-0123456789abcdef0"].assert_eq(&written.subject);
-    expect![[r"
+    expect![[r#"
         Disk /data is 97.2 % full.
 
         Where:  i-0123456789abcdef0, Auto Scaling group starttech-asg, eu-west-1
@@ -272,10 +297,13 @@ fn a_threshold_as_people_read_it() {
           df -h /data
           docker system df
 
+        More:
+          all alarms: https://eu-west-1.console.aws.amazon.com/cloudwatch/home?region=eu-west-1#alarmsV2:
+
         Runbook: https://wiki.example.com/starttech
 
         Sent by starttech-agent on i-0123456789abcdef0.
-    "]]
+    "#]]
     .assert_eq(&written.mail);
     let member = Member::ended("disk-full /data", T0, &disk_full(), 2, Change::Over, T0 + 90 * SECOND);
     let Message::Group(mut ended) = group(vec![member], disk_full()) else { panic!() };

@@ -36,8 +36,10 @@ pub(super) fn judge(container: &Container, known: Case) -> Turn {
         }
         Suspicion::Died { exit_code, starved, .. } => Cause::Died { exit_code, starved },
     };
+    let said = (cause == Cause::Unhealthy && !standing.health_said.is_empty())
+        .then(|| format!("its health check ended last with {}", standing.health_said));
     let mut incident = Incident::of(container.clone(), at_ns, cause, Some(lines));
-    incident.around = changed(&standing, at_ns);
+    incident.around = said.into_iter().chain(changed(&standing, at_ns)).collect();
     Turn::Begin(Box::new(incident))
 }
 

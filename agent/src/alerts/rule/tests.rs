@@ -13,7 +13,7 @@ fn container(name: &str) -> Container {
 /// Plays events of "web", each at its millisecond, and a look that answers 20 ms after it was asked for; what is
 /// said by then, as words.
 fn play(events: &[(i64, What)], looked: &Looked) -> Vec<String> {
-    let mut rules = Rules::new(0);
+    let mut rules = Rules::new(0, 0);
     play_on(&mut rules, events, looked)
 }
 
@@ -154,7 +154,7 @@ fn what_never_comes_up_is_told() {
 
 #[test]
 fn without_an_answer_it_is_told_all_the_same() {
-    let mut rules = Rules::new(0);
+    let mut rules = Rules::new(0, 0);
     let fact = Fact { at_ns: T0, container: container("web"), what: died(1) };
     assert_eq!(rules.take(fact, T0), [Turn::Look(container("web"))]);
     assert_eq!(rules.next(), Some(T0 + LOOK));
@@ -165,7 +165,7 @@ fn without_an_answer_it_is_told_all_the_same() {
 
 #[test]
 fn what_is_told_twice_happened_once() {
-    let mut rules = Rules::new(T0 - SECOND);
+    let mut rules = Rules::new(T0 - SECOND, 0);
     let fact = |at_ns| Fact { at_ns, container: container("web"), what: died(1) };
     assert_eq!(rules.take(fact(T0 - SECOND), T0), [], "an earlier run has judged it");
     assert_eq!(rules.take(fact(T0), T0).len(), 1);
@@ -184,17 +184,17 @@ fn a_container_found_dead_died_unseen() {
         turns.extend(rules.due(T0 + 2 * MINUTE));
         turns.into_iter().filter(|turn| matches!(turn, Turn::Begin(_))).count()
     };
-    assert_eq!(begins(&mut Rules::new(T0 - 1), &standing(1)), 1);
-    assert_eq!(begins(&mut Rules::new(T0), &standing(1)), 0, "that is known");
-    assert_eq!(begins(&mut Rules::new(T0 - 1), &standing(0)), 0);
-    assert_eq!(begins(&mut Rules::new(T0 - 1), &standing(137)), 0, "dockerd may have stopped it");
+    assert_eq!(begins(&mut Rules::new(T0 - 1, 0), &standing(1)), 1);
+    assert_eq!(begins(&mut Rules::new(T0, 0), &standing(1)), 0, "that is known");
+    assert_eq!(begins(&mut Rules::new(T0 - 1, 0), &standing(0)), 0);
+    assert_eq!(begins(&mut Rules::new(T0 - 1, 0), &standing(137)), 0, "dockerd may have stopped it");
     let starved = Standing { is_out_of_memory: true, ..standing(137) };
-    assert_eq!(begins(&mut Rules::new(T0 - 1), &starved), 1);
+    assert_eq!(begins(&mut Rules::new(T0 - 1, 0), &starved), 1);
     let running = Standing { is_running: true, ..standing(1) };
-    assert_eq!(begins(&mut Rules::new(T0 - 1), &running), 0);
+    assert_eq!(begins(&mut Rules::new(T0 - 1, 0), &running), 0);
 
     // Its events come after it was found: they know better.
-    let mut rules = Rules::new(T0 - SECOND);
+    let mut rules = Rules::new(T0 - SECOND, 0);
     assert_eq!(rules.stands(container("web"), &standing(1), T0 + MINUTE).len(), 1);
     for (at_ns, what) in [(T0 - 100 * MS, killed(15)), (T0, died(1)), (T0 + 50 * MS, What::Stopped)] {
         rules.take(Fact { at_ns, container: container("web"), what }, T0 + MINUTE);
@@ -204,7 +204,7 @@ fn a_container_found_dead_died_unseen() {
 
 #[test]
 fn memory_is_bounded() {
-    let mut rules = Rules::new(0);
+    let mut rules = Rules::new(0, 0);
     for n in 0..3000 {
         let container = container(&n.to_string());
         rules.take(Fact { at_ns: T0 + n, container, what: What::Started }, T0);
@@ -214,7 +214,7 @@ fn memory_is_bounded() {
 
 #[test]
 fn a_clock_that_is_set_back_hides_nothing() {
-    let mut rules = Rules::new(T0);
+    let mut rules = Rules::new(T0, 0);
     let fact = |at_ns| Fact {
         at_ns,
         container: Container { id: "x".to_owned(), ..Container::default() },
@@ -230,7 +230,7 @@ fn a_clock_that_is_set_back_hides_nothing() {
 fn what_is_open_follows_a_new_name() {
     let renamed = What::Renamed { from: "web-new".to_owned() };
     let container = Container { id: "x".to_owned(), name: "web".to_owned(), ..Container::default() };
-    let turns = Rules::new(0).take(Fact { at_ns: T0, container, what: renamed }, T0);
+    let turns = Rules::new(0, 0).take(Fact { at_ns: T0, container, what: renamed }, T0);
     assert_eq!(turns, [Turn::Rename { from: "web-new".to_owned(), to: "web".to_owned() }]);
 }
 
@@ -238,7 +238,7 @@ fn what_is_open_follows_a_new_name() {
 fn what_changed_is_told_with_a_death() {
     let around = |made_ns, started_ns| {
         let standing = Standing { made_ns, started_ns, ..Standing::default() };
-        let mut rules = Rules::new(0);
+        let mut rules = Rules::new(0, 0);
         let container = Container { id: "x".to_owned(), ..Container::default() };
         rules.take(Fact { at_ns: T0, container, what: died(1) }, T0);
         rules.looked("x", Looked { standing: Some(standing), ..Looked::default() }, T0);
@@ -251,4 +251,63 @@ fn what_changed_is_told_with_a_death() {
     let old = around(Some(T0 - 9000 * MINUTE), Some(T0 + SECOND));
     assert!(old.starts_with("its container is the same since ") && !old.contains("up for"), "{old}");
     assert_eq!(around(None, None), "");
+}
+
+#[test]
+fn what_was_missed_and_is_told_late_does_not_end_what_came_after_it() {
+    let mut rules = Rules::new(T0 - 1, 0);
+    let standing = Standing { ended_ns: Some(T0 + SECOND), exit_code: 1, ..Standing::default() };
+    assert_eq!(rules.stands(container("web"), &standing, T0 + MINUTE).len(), 1);
+    rules.take(Fact { at_ns: T0, container: container("web"), what: What::Started }, T0 + MINUTE);
+    let turns = rules.due(T0 + 2 * MINUTE);
+    assert!(matches!(turns.as_slice(), [Turn::Begin(_)]), "{turns:?}");
+}
+
+#[test]
+fn what_ended_with_the_host_is_no_crash() {
+    let standing = |ended_ns| Standing { ended_ns: Some(ended_ns), exit_code: 1, ..Standing::default() };
+    let turns =
+        |ended_ns| Rules::new(T0, T0 + MINUTE).stands(container("web"), &standing(ended_ns), T0 + 2 * MINUTE);
+    assert!(matches!(turns(T0 + SECOND).as_slice(), [Turn::Change { change: Change::Stopped, .. }]));
+    assert!(matches!(turns(T0 + MINUTE + SECOND).as_slice(), [Turn::Look(_)]));
+}
+
+#[test]
+fn who_was_asked_to_end_and_fails_long_after_has_crashed() {
+    let later = |exit_code| play(&[(0, killed(15)), (40_000, died(exit_code))], &look());
+    assert_eq!(later(3), ["40150 Died { exit_code: 3, starved: false }"]);
+    assert_eq!(later(143), ["40000 Stopped"]);
+    assert_eq!(later(0), ["40000 Stopped"]);
+    assert_eq!(play(&[(0, killed(15)), (8_000, died(3))], &look()), ["8000 Stopped"]);
+    let stop = [(0, killed(15)), (40_000, died(3)), (40_050, What::Stopped)];
+    assert_eq!(play(&stop, &look()), ["40050 Stopped"], "docker stop with a long time to end in");
+}
+
+#[test]
+fn who_dies_of_a_request_to_read_its_configuration_has_crashed() {
+    assert_eq!(
+        play(&[(0, killed(1)), (100, died(129))], &look()),
+        ["250 Died { exit_code: 129, starved: false }"]
+    );
+}
+
+#[test]
+fn one_that_never_started_is_told_of_once_and_not_after_months() {
+    let standing = Standing { error: "no such file".to_owned(), made_ns: Some(T0), ..Standing::default() };
+    let turns = Rules::new(T0 - 1, 0).stands(container("web"), &standing, T0 + MINUTE);
+    let [Turn::Begin(incident)] = turns.as_slice() else { panic!("{turns:?}") };
+    assert_eq!(incident.at_ns, T0);
+    assert_eq!(Rules::new(T0, 0).stands(container("web"), &standing, T0 + MINUTE), []);
+}
+
+#[test]
+fn what_is_removed_is_forgotten() {
+    let mut rules = Rules::new(0, 0);
+    for what in [died(1), What::Removed] {
+        let at_ns = T0 + i64::from(what == What::Removed);
+        rules.take(Fact { at_ns, container: container("web"), what }, T0);
+    }
+    assert_eq!(rules.histories.len(), 1, "it is still to be judged");
+    assert_eq!(rules.due(T0 + MINUTE).len(), 2);
+    assert_eq!(rules.histories.len(), 0);
 }

@@ -26,7 +26,7 @@ impl Open {
     /// How it ended, for those who are told.
     pub(super) fn ended(&self, now_ns: i64) -> Option<Member> {
         let (_, change) = self.ends?;
-        let at_ns = self.over_ns(now_ns);
+        let at_ns = self.back_ns.unwrap_or_else(|| self.over_ns(now_ns));
         Some(Member::ended(&self.name, self.since_ns, &self.cause, self.again, change, at_ns))
     }
 
@@ -52,6 +52,11 @@ impl State {
         self.open.iter().any(|open| open.waits() || open.silent.end_said)
     }
 
+    /// Whether nobody is told of this rule now.
+    pub(super) fn is_silenced(&self, rule: &str, now_ns: i64) -> bool {
+        self.silences.is_silenced(rule, now_ns - self.ahead_ns)
+    }
+
     /// What was not told by [`State::due`], for the journal.
     pub fn take_unsaid(&mut self) -> Vec<String> {
         std::mem::take(&mut self.unsaid)
@@ -59,8 +64,8 @@ impl State {
 
     /// Takes what is over out of what is open, but for what must not be told yet.
     pub(super) fn over(&mut self, now_ns: i64) -> Vec<Open> {
-        let Self { open, silences, unsaid, .. } = self;
-        let is_silenced = |open: &Open| silences.is_silenced(open.cause.rule(), now_ns);
+        let Self { open, silences, unsaid, ahead_ns, .. } = self;
+        let is_silenced = |open: &Open| silences.is_silenced(open.cause.rule(), now_ns - *ahead_ns);
         for open in open.iter_mut().filter(|open| open.is_over(now_ns) && !open.silent.end_said) {
             if !(open.silent.begin.is_some() || (open.told && is_silenced(open))) {
                 continue;
@@ -77,8 +82,9 @@ impl State {
 
     /// Has told what outlasted its silence.
     pub(super) fn break_silence(&mut self, now_ns: i64) {
-        let Self { open, silences, .. } = self;
-        let goes = |open: &mut Open| open.waits() && !silences.is_silenced(open.cause.rule(), now_ns);
+        let Self { open, silences, ahead_ns, .. } = self;
+        let is_silenced = |open: &Open| silences.is_silenced(open.cause.rule(), now_ns - *ahead_ns);
+        let goes = |open: &mut Open| open.waits() && !is_silenced(open);
         for mut open in open.extract_if(.., goes).collect::<Vec<_>>() {
             let Some(member) = std::mem::take(&mut open.silent).begin else { continue };
             let mut member = *member;
@@ -113,13 +119,13 @@ impl State {
                 let member = if kept < KEPT_LINES { member } else { member.without_lines() };
                 open.silent.begin = Some(Box::new(member));
             }
-            self.open.push(open);
+            self.keep_open([open]);
         }
     }
 
     /// A message of a rule, unless that is silenced; then the journal has it.
     pub(super) fn unless_silenced(&mut self, rule: &str, message: Message, now_ns: i64) -> Option<Message> {
-        if !self.silences.is_silenced(rule, now_ns) {
+        if !self.is_silenced(rule, now_ns) {
             return Some(message);
         }
         self.unsaid.push(format!("silenced, so it is not sent: {}", message.title()));
@@ -128,7 +134,7 @@ impl State {
 
     /// When there is something to be said of what is open.
     pub(super) fn next_of(&self, open: &Open) -> Option<i64> {
-        let until_ns = || self.silences.until_ns(open.cause.rule());
+        let until_ns = || Some(self.silences.until_ns(open.cause.rule())? + self.ahead_ns);
         let over_ns = open.ends.map(|(at, _)| at);
         let over_ns = if open.silent.end_said { over_ns.max(until_ns()) } else { over_ns };
         let told_ns = open.waits().then(|| until_ns().unwrap_or(open.since_ns));

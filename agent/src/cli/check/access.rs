@@ -82,7 +82,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
 
     fn account(gids: &[u32]) -> Account {
-        Account { name: "starttech-agent".to_owned(), uid: 998, gids: gids.to_vec() }
+        Account { name: "starttech-agent".to_owned(), uid: 998, gids: gids.to_vec(), home: String::new() }
     }
 
     #[test]
@@ -111,7 +111,7 @@ mod tests {
         fs::set_permissions(&file, fs::Permissions::from_mode(0o666)).unwrap();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o700)).unwrap();
         let stranger = |reads_all| As::Service {
-            account: Account { name: "x".to_owned(), uid: 61_234, gids: vec![61_234] },
+            account: Account { name: "x".to_owned(), uid: 61_234, gids: vec![61_234], home: String::new() },
             reads_all,
         };
         let denied = |result: io::Result<()>| result.unwrap_err().kind() == ErrorKind::PermissionDenied;

@@ -25,7 +25,7 @@ use super::{Finding, Options};
 use crate::config::{Config, Setting, effective, hidden};
 use crate::control::Request;
 use crate::control::client::ask_raw;
-use crate::docker::Engine;
+use crate::docker::{Engine, Listed};
 use crate::telemetry::{chain, now_seconds};
 use scrub::Scrub;
 
@@ -235,7 +235,7 @@ async fn docker(config: &Config) -> String {
     let ask = async {
         let engine = Engine::connect(&config.docker.socket).await?;
         let mut text = String::new();
-        for (_, words) in engine.inventory().await?.containers {
+        for Listed { words, .. } in engine.inventory().await?.containers {
             text.push_str(&words);
             text.push('\n');
         }

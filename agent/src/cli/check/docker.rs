@@ -258,7 +258,12 @@ mod tests {
         std::fs::set_permissions(&socket, Permissions::from_mode(0o660)).unwrap();
         let gid = socket.metadata().unwrap().gid();
         let service = |gids: &[u32]| {
-            let account = Account { name: "starttech-agent".to_owned(), uid: 61_234, gids: gids.to_vec() };
+            let account = Account {
+                name: "starttech-agent".to_owned(),
+                uid: 61_234,
+                gids: gids.to_vec(),
+                home: String::new(),
+            };
             As::Service { account, reads_all: true }
         };
         assert!(permitted(&socket, &service(&[61_234, gid])).is_ok());

@@ -61,8 +61,7 @@ pub(super) fn findings(
         (Err(error), _) => vec![Finding::unsure(
             WHAT,
             chain(error),
-            "on EC2: aws ec2 modify-instance-metadata-options --instance-id … --http-endpoint enabled \
-             --http-put-response-hop-limit 2\n\
+            "on EC2: aws ec2 modify-instance-metadata-options --instance-id … --http-endpoint enabled\n\
              elsewhere: set region and host.instance_id in agent.toml",
         )],
     }

@@ -99,7 +99,7 @@ mod tests {
     #[test]
     fn it_is_judged_for_the_services_user() {
         let directory = tempfile::tempdir().unwrap();
-        let account = Account { name: "x".to_owned(), uid: 61_234, gids: vec![61_234] };
+        let account = Account { name: "x".to_owned(), uid: 61_234, gids: vec![61_234], home: String::new() };
         let judged = As::Service { account, reads_all: true };
         let of = |directory: &Path| {
             let spool = Spool { directory: directory.to_owned(), max_bytes: 0 };

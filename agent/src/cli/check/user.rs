@@ -18,6 +18,7 @@ pub(in crate::cli) struct Account {
     pub(super) uid: u32,
     /// Its own group, then those that it was added to.
     pub(super) gids: Vec<u32>,
+    pub(super) home: String,
 }
 
 /// The account of this name or number, if there is one.
@@ -27,10 +28,10 @@ pub(super) fn account(name: &str) -> Option<Account> {
 }
 
 fn account_in(wanted: &str, passwd: &str, group: &str) -> Option<Account> {
-    let (name, uid, own) = passwd.lines().find_map(|line| {
-        let mut fields = line.split(':');
-        let (name, _, uid, gid) = (fields.next()?, fields.next()?, fields.next()?, fields.next()?);
-        (name == wanted || uid == wanted).then(|| Some((name, uid.parse().ok()?, gid.parse().ok()?)))?
+    let (name, uid, own, home) = passwd.lines().find_map(|line| {
+        let fields: Vec<&str> = line.split(':').collect();
+        let [name, _, uid, gid, _, home, ..] = fields[..] else { return None };
+        (name == wanted || uid == wanted).then(|| Some((name, uid.parse().ok()?, gid.parse().ok()?, home)))?
     })?;
     let mut gids: Vec<u32> = vec![own];
     let of_members = group.lines().filter_map(|line| {
@@ -43,7 +44,7 @@ fn account_in(wanted: &str, passwd: &str, group: &str) -> Option<Account> {
             gids.push(gid);
         }
     }
-    Some(Account { name: name.to_owned(), uid, gids })
+    Some(Account { name: name.to_owned(), uid, gids, home: home.to_owned() })
 }
 
 /// Asks the kernel and the two files of names.
@@ -104,7 +105,12 @@ mod tests {
         let group = "root:x:0:\ndocker:x:105:ubuntu,starttech-agent\nadm:x:4:starttech-agent2\n\
                      starttech-agent:x:997:ubuntu\n";
         let found = account_in("starttech-agent", passwd, group);
-        let expected = Account { name: "starttech-agent".to_owned(), uid: 998, gids: vec![997, 105] };
+        let expected = Account {
+            name: "starttech-agent".to_owned(),
+            uid: 998,
+            gids: vec![997, 105],
+            home: "/".to_owned(),
+        };
         assert_eq!(found, Some(expected.clone()));
         assert_eq!(account_in("998", passwd, group), Some(expected));
         let taken = group.replace(",starttech-agent", "");

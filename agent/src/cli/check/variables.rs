@@ -7,10 +7,10 @@ use std::process::Command;
 
 use super::Finding;
 use super::systemd::{self, Systemd};
-use super::user::user;
+use super::user::{account, user};
+use crate::cli::status::SOCKET_VARIABLE;
 
 const WHAT: &str = "variables";
-const SOCKET_VARIABLE: &str = "STARTTECH_CONTROL_SOCKET";
 
 /// What the configuration, and the SDK, look at.
 const OURS: [&str; 2] = ["AWS_", "STARTTECH_"];
@@ -116,11 +116,20 @@ pub(super) async fn take() {
         return;
     }
     let Systemd::Has(unit) = systemd::ask().await else { return };
-    let missing: Vec<(&String, &String)> = unit
+    let mut missing: Vec<(&str, &str)> = unit
         .variables
         .iter()
         .filter(|(name, value)| is_ours(name) && !value.is_empty() && std::env::var_os(name).is_none())
+        .map(|(name, value)| (name.as_str(), value.as_str()))
         .collect();
+    // Files of credentials are looked for there, and root's are not what the service sees.
+    let home = account(&unit.user).filter(|account| account.uid != 0).map(|account| account.home);
+    let is_other = |home: &&String| std::env::var_os("HOME").is_none_or(|own| own != home.as_str());
+    if let Some(home) = home.as_ref().filter(is_other)
+        && std::env::var_os("AWS_PROFILE").is_none()
+    {
+        missing.push(("HOME", home));
+    }
     let Ok(program) = std::env::current_exe() else { return };
     if !missing.is_empty() {
         // In the environment alone: everybody sees arguments. If it fails, it is said below what is missing.

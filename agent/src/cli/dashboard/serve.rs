@@ -54,8 +54,8 @@ const USUAL: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHO
 /// What the dashboard that ships calls these.
 const NAMESPACE: &str = "StartTech/Backend";
 const GROUP: &str = "/starttech/backend";
-/// Lines of this host that are read, in bytes: the newest, and more than the page keeps, for it to say so.
-const LINES: usize = lines::MOST_BYTES + (1 << 20);
+/// Lines of this host that are read, and their bytes: the newest, and more than the page keeps, for it to say so.
+const LINES: (usize, usize) = (lines::MOST_LINES + 1, lines::MOST_BYTES + (1 << 20));
 
 /// What can be said to it.
 #[derive(Debug, Args)]

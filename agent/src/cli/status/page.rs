@@ -168,11 +168,7 @@ impl Page {
     }
 
     fn service(&mut self, service: &Service, now_ms: i64) {
-        let what = match service.kind.as_str() {
-            "logs" => "events",
-            "metrics" => "datapoints",
-            _ => "alerts",
-        };
+        let what = service.things();
         let last = match service.last_delivery_ms {
             Some(last_ms) => format!("last {}", ago(now_ms, last_ms)),
             None => "none yet".to_owned(),

@@ -1,6 +1,6 @@
 //! Numbers, times and the words of others, as people read them on a terminal.
 
-use crate::logs::clean::clean;
+use crate::logs::clean::{clean, misleads};
 
 /// `3 s`, `12 min`, `5 h 3 min`, `2 d 4 h`
 pub(in crate::cli) fn length(ms: i64) -> String {
@@ -80,9 +80,7 @@ pub(in crate::cli) fn rate(per_second: f64) -> String {
 pub(in crate::cli) fn safe(text: &str) -> String {
     let plain = |c: char| match c {
         '\n' | '\t' => ' ',
-        '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{2069}' | '\u{feff}' => {
-            '\u{fffd}'
-        }
+        c if misleads(c) => '\u{fffd}',
         c => c,
     };
     clean(text).chars().map(plain).collect()

@@ -7,6 +7,8 @@ use crate::alarms::definition::{Comparison, Missing};
 use crate::alarms::evaluate::metric::Evaluation;
 use crate::alarms::evaluate::statistic::Statistic;
 use crate::alerts::boot::NEVER_UP;
+use crate::alerts::names;
+use crate::alerts::silence::ALL;
 use crate::alerts::threshold::Rule;
 use crate::config::fault::Fault;
 use crate::config::file::{self, Entry, Kind};
@@ -102,6 +104,15 @@ fn draft(item: Written<'_>, shipped: &[Draft], patterns: &[Pattern]) -> Result<D
         return Err(item.wrong_because("holds a rule without a `name`", "write name = \"disk-full\""));
     };
     let name = rule_name(item.field(&named.key, &named.value))?;
+    if names(&[]).contains(&name) || name == ALL {
+        let mend = format!(
+            "give yours another name; starttech-agent silence {name} keeps it from telling for a time, the label \
+             starttech.alerts=false one container"
+        );
+        let what =
+            format!("holds the rule {name:?}, which is on what happens to containers, and not to be changed");
+        return Err(item.wrong_because(what, mend));
+    }
     let known = shipped.iter().find(|draft| draft.name == name);
     let mut draft = known.cloned().unwrap_or_else(|| Draft::new(name));
     let mut faults = Vec::new();
@@ -155,8 +166,8 @@ fn field(draft: &mut Draft, item: Written<'_>, entry: &Entry, patterns: &[Patter
         "when" => draft.when = Some(when(value)?),
         "datapoints" => draft.datapoints = datapoints(value)?,
         "missing" => draft.missing = missing(value)?,
-        "says" => draft.says = Some(text(value)?),
-        "over" => draft.over = Some(text(value)?),
+        "says" => draft.says = Some(sentence(value)?),
+        "over" => draft.over = Some(sentence(value)?),
         "run" => draft.run = value.each(text)?,
         "while_down" => draft.while_down = boolean(value)?,
         "enabled" => draft.enabled = boolean(value)?,
@@ -170,6 +181,18 @@ fn field(draft: &mut Draft, item: Written<'_>, entry: &Entry, patterns: &[Patter
         }
     }
     Ok(())
+}
+
+/// A text in which values are filled in.
+fn sentence(written: Written<'_>) -> Result<String, Wrong> {
+    let text = text(written)?;
+    let unknown = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    let unknown = unknown.filter(|name| !["value", "of", "period"].contains(name)).next();
+    if let Some(name) = unknown {
+        let what = format!("has {{{name}}} in it, for which there is no value");
+        return Err(written.wrong_because(what, "there are {value}, {of} and {period}"));
+    }
+    Ok(text)
 }
 
 fn rule_name(written: Written<'_>) -> Result<String, Wrong> {

@@ -323,6 +323,14 @@ metric = "panics"
 when = "> 0"
 period = "60m"
 datapoints = "60 of 60"
+[[alerts.rules]]
+name = "container-died"
+enabled = false
+[[alerts.rules]]
+name = "misspelt"
+metric = "panics"
+when = "> 0"
+says = "{value} of {valu}"
 "#,
         &expect![[r#"
             0.toml:2:8: `alerts.rules.name` is "Disk full", which is no name of a rule
@@ -352,7 +360,11 @@ datapoints = "60 of 60"
             0.toml:21:8: `alerts.rules.when` is ">= NaN", which compares with no number
               → write ">= 95", with one of >=, >, <, <=
             0.toml:22:1: `alerts.rules` holds the rule "twice", which looks back for 3600 minutes
-              → an hour is the most of `period` times `datapoints`; an alarm in CloudWatch looks back for a week"#]],
+              → an hour is the most of `period` times `datapoints`; an alarm in CloudWatch looks back for a week
+            0.toml:28:1: `alerts.rules` holds the rule "container-died", which is on what happens to containers, and not to be changed
+              → give yours another name; starttech-agent silence container-died keeps it from telling for a time, the label starttech.alerts=false one container
+            0.toml:35:8: `alerts.rules.says` has {valu} in it, for which there is no value
+              → there are {value}, {of} and {period}"#]],
     );
     let twice = "[[alerts.rules]]\nname = 'panic'\nwhen = '> 1'\n".repeat(2);
     check(

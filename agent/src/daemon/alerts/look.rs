@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use super::Alerts;
 use crate::alerts::rule::Looked;
 use crate::alerts::{Cause, Incident, Lines, OPT_OUT_LABEL, Standing, lines};
-use crate::docker::Engine;
+use crate::docker::{Engine, Listed};
 use crate::host;
 use crate::logs::Container;
 use crate::logs::json_file;
@@ -28,11 +28,13 @@ const LOOK: Duration = Duration::from_millis(300);
 const AROUND: Duration = Duration::from_secs(2);
 /// Of a log's end this much is looked at.
 const OUTPUT_BYTES: usize = 512 << 10;
+/// A command is written for so many containers.
+const MOST_COMMANDS: usize = 3;
 /// Containers and images that are named.
 const MOST: usize = 20;
 
 /// Looks under way: when everything dies at once, Docker has enough to do.
-const LOOKS: usize = 8;
+pub(super) const LOOKS: usize = 8;
 
 impl Alerts {
     /// Has a container looked at: how it stands, and what it said last.
@@ -117,10 +119,13 @@ pub(super) async fn into(
     (id, Looked { standing: None, host_killed, lines })
 }
 
-/// Docker's words of what it could not start hold the command, and that may hold anything.
+/// Docker's words of what it could not start hold the command, and that may hold anything; as may what a health check
+/// printed.
 pub(super) fn redact(standing: &mut Standing, redactor: Option<&Redactor>) {
-    if !standing.error.is_empty() {
-        standing.error = lines::last(standing.error.as_bytes(), redactor).join(" ");
+    for words in
+        [&mut standing.error, &mut standing.health_said].into_iter().filter(|words| !words.is_empty())
+    {
+        *words = lines::last(words.as_bytes(), redactor).join(" ");
     }
 }
 
@@ -142,7 +147,7 @@ pub(super) async fn around(
             return incident;
         }
     };
-    incident.around.extend(inventory.containers.iter().take(MOST).map(|(_, words)| words.clone()));
+    incident.around.extend(inventory.containers.iter().take(MOST).map(|listed| listed.words.clone()));
     if inventory.containers.is_empty() {
         incident.around.push("no container at all".to_owned());
         let images = inventory.images.into_iter().take(MOST);
@@ -151,26 +156,77 @@ pub(super) async fn around(
             incident.around.push("no image: none was pulled".to_owned());
         }
     }
-    let mut watched = inventory.containers.into_iter().map(|(container, _)| container).filter(is_watched);
-    if let (Some(only), None) = (watched.next(), watched.next()) {
+    let mut suspects = suspects(inventory.containers, selection, instance_id);
+    if let Cause::Threshold(crossed) = &mut incident.cause {
+        crossed.run = commands(&crossed.run, &suspects);
+    }
+    if let (Some(only), true) = (suspects.pop(), suspects.is_empty()) {
         let lines = timeout(LOOK, last_lines(&engine, &only.id, redactor)).await;
         incident.lines = Some(lines.unwrap_or_else(|_| Err("Docker did not give them in time".to_owned())));
         incident.stream = selection.choose(&only, instance_id);
-        incident.lines_of = Some(only.name.clone());
-        if let Cause::Threshold(crossed) = &mut incident.cause {
-            for command in &mut crossed.run {
-                *command = command.replace("CONTAINER", &only.name);
-            }
-        }
+        incident.lines_of = Some(only.name);
     }
     incident
 }
 
+/// Whose lines may tell more: the backend's, if it can be told from others; those that run, if any does.
+fn suspects(listed: Vec<Listed>, selection: &Selection, instance_id: &str) -> Vec<Container> {
+    let mut watched: Vec<Listed> =
+        listed.into_iter().filter(|listed| is_watched(&listed.container)).collect();
+    let group = |listed: &Listed| selection.choose(&listed.container, instance_id).map(|to| to.group);
+    let is_backend = |listed: &Listed| group(listed).is_some_and(|group| group == selection.group);
+    for narrower in [&|listed: &Listed| listed.is_running, &is_backend as &dyn Fn(&Listed) -> bool] {
+        if watched.iter().any(narrower) {
+            watched.retain(narrower);
+        }
+    }
+    watched.into_iter().map(|listed| listed.container).collect()
+}
+
+/// Each command for each of them: what stands there for a container is no name of one.
+fn commands(written: &[String], of: &[Container]) -> Vec<String> {
+    const PLACE: &str = "CONTAINER";
+    let of_one = |command: &String| -> Vec<String> {
+        if !command.contains(PLACE) {
+            return vec![command.clone()];
+        }
+        of.iter().take(MOST_COMMANDS).map(|container| command.replace(PLACE, &container.name)).collect()
+    };
+    written.iter().flat_map(of_one).collect()
+}
+
 async fn last_lines(engine: &Engine, id: &str, redactor: Option<&Redactor>) -> Lines {
-    match engine.last_output(id, lines::MOST, OUTPUT_BYTES).await {
+    match engine.last_output(id, lines::WANTED, OUTPUT_BYTES).await {
         Ok(output) => Ok(lines::last(&output, redactor)),
         Err(error) if error.is_gone() => Err("the container is gone, and its log with it".to_owned()),
         Err(error) if error.is_unreadable() => Err("its log driver cannot be read back".to_owned()),
         Err(error) => Err(chain(&error)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Config;
+
+    #[test]
+    fn of_many_containers_the_backend_that_runs_is_looked_at() {
+        let selection = Config::defaults().unwrap().logs.selection;
+        let listed = |name: &str, is_running| Listed {
+            container: Container { id: name.to_owned(), name: name.to_owned(), ..Container::default() },
+            words: String::new(),
+            is_running,
+        };
+        let names = |all: &[(&str, bool)]| -> Vec<String> {
+            let all = all.iter().map(|(name, is_running)| listed(name, *is_running)).collect();
+            suspects(all, &selection, "i").into_iter().map(|container| container.name).collect()
+        };
+        assert_eq!(names(&[("backend", true), ("frontend", true), ("old", false)]), ["backend"]);
+        assert_eq!(names(&[("backend", false)]), ["backend"], "it may be why");
+        assert_eq!(names(&[("a", true), ("b", true)]), ["a", "b"]);
+        let two = [listed("a", true).container, listed("b", true).container];
+        let written = ["docker ps".to_owned(), "docker logs CONTAINER".to_owned()];
+        assert_eq!(commands(&written, &two), ["docker ps", "docker logs a", "docker logs b"]);
+        assert_eq!(commands(&written, &[]), ["docker ps"]);
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! When a rule is crossed, `alerts/threshold` knows.
 
-use super::{Alerts, Settings, look};
+use super::look::{self, LOOKS};
+use super::{Alerts, Settings};
 use crate::alerts::threshold::{Crossed, Turn};
 use crate::alerts::{Cause, Change, Incident};
 use crate::docker::Engine;
@@ -40,7 +41,7 @@ impl Alerts {
                     let container = Container { name: crossed.key(), ..Container::default() };
                     let of_backend = crossed.of_backend;
                     let incident = Incident::of(container, now_ns, Cause::Threshold(crossed), None);
-                    match self.engine.clone().filter(|_| of_backend) {
+                    match self.engine.clone().filter(|_| of_backend && self.arounds.len() < LOOKS) {
                         Some(engine) => self.look_around(engine, incident)?,
                         None => self.begin(incident, now_ns),
                     }

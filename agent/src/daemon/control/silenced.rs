@@ -7,10 +7,9 @@ use log::info;
 
 use super::{Sources, ask};
 use crate::alerts::SECOND;
-use crate::alerts::silence::{ALL, LONGEST_S, Silence, Silences};
+use crate::alerts::silence::{ALL, LONGEST_S, Silence, Silences, covers};
 use crate::control::{Answer, Silencing};
 use crate::daemon::alerts::Told;
-use crate::logs::route::glob;
 use crate::spool::silences;
 use crate::telemetry;
 
@@ -36,13 +35,15 @@ impl Sources {
         if [&reason, &by].into_iter().flatten().any(|words| words.len() > MOST_WORDS) {
             return Answer::unprocessable(format!("reason and by have {MOST_WORDS} bytes at most"));
         }
+        if rule.chars().any(char::is_control) {
+            return Answer::unprocessable("rule has control characters in it".to_owned());
+        }
         let known = match &self.parts.alerts {
             Some(told) => ask(told, Told::Show).await.map(|alerts| alerts.rules),
             None => None,
         };
         let known = known.unwrap_or_else(|| self.rules.clone());
-        let covers = |known: &String| glob(&rule).is_ok_and(|glob| glob.compile_matcher().is_match(known));
-        if rule != ALL && !known.iter().any(covers) {
+        if rule != ALL && !known.iter().any(|known| covers(&rule, known)) {
             let known = known.join(", ");
             return Answer::unprocessable(format!(
                 "there is no rule {rule:?}: rules are {known}; or write all"
