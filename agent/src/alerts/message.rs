@@ -9,7 +9,6 @@ mod mail;
 
 use serde::{Deserialize, Serialize};
 
-pub use self::machine::partition;
 use super::words::{self, duration, happened, happened_to_many, one_line};
 use super::{Cause, Change, Incident, Lines, SECOND};
 use crate::logs::{Container, Destination};

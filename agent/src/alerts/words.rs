@@ -43,7 +43,7 @@ pub(super) fn explained(cause: &Cause) -> String {
             } else {
                 ""
             };
-            format!("It ended by itself, nobody had stopped it: {code}.{why}")
+            format!("Docker was not asked to stop it: {code}.{why}")
         }
         Cause::OutOfMemory => {
             "The kernel killed it because the memory it may use, or the host's, was used up.".to_owned()

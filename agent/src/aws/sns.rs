@@ -15,8 +15,9 @@ use aws_sdk_sns::error::ProvideErrorMetadata;
 use tokio::sync::{Mutex, OnceCell};
 use tokio::time::{Instant, sleep_until};
 
+use super::patience;
 use super::refusal::{self, POLICIES, Service};
-use crate::alerts::message::{Message, Place, Written, partition};
+use crate::alerts::message::{Message, Place, Written};
 use crate::logs::{Mend, Outgoing, Receipt, Refusal, Sink};
 use crate::retry::Waits;
 
@@ -85,7 +86,8 @@ impl Topic {
             if let Some(account_id) = (self.account)().await {
                 return Ok(account_id);
             }
-            let client = aws_sdk_sts::Client::from_conf(super::identity_config(&self.sdk).build());
+            let config = super::identity_config(&self.sdk).timeout_config(patience::short()).build();
+            let client = aws_sdk_sts::Client::from_conf(config);
             let answer = client.get_caller_identity().send().await;
             let answer =
                 answer.map_err(|error| refusal::of(IDENTITY, &self.region(), "GetCallerIdentity", &error))?;
@@ -101,7 +103,7 @@ impl Topic {
 
     fn arn(&self, account_id: &str) -> String {
         let region = self.region();
-        let partition = partition(&region);
+        let partition = super::partition(&region);
         format!("arn:{partition}:sns:{region}:{account_id}:{}", self.name)
     }
 

@@ -166,8 +166,7 @@ fn more(group: &Group, place: &Place, is_late: bool) -> Value {
     })
 }
 
-/// How ARNs of a region begin.
-pub fn partition(region: &str) -> &'static str {
+fn partition(region: &str) -> &'static str {
     match region {
         region if region.starts_with("cn-") => "aws-cn",
         region if region.starts_with("us-gov-") => "aws-us-gov",

@@ -93,7 +93,7 @@ fn write_lines(text: &mut String, member: &Member, is_named: bool) {
     };
     match &member.lines {
         None => {}
-        Some(Err(why)) => line(text, &format!("\nIts last lines{of} are not here: {}.", one_line(why, 300))),
+        Some(Err(why)) => line(text, &format!("\nThe last lines{of} are not here: {}.", one_line(why, 300))),
         Some(Ok(lines)) if lines.is_empty() => line(text, &format!("\nNo lines{of}: it printed nothing.")),
         Some(Ok(lines)) => {
             let plural = if lines.len() == 1 { "line" } else { "lines" };

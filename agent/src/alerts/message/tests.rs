@@ -55,7 +55,7 @@ fn a_death_as_people_read_it() {
         When:   2027-01-15 08:03:04 UTC
         What:   container 0123456789ab of image starttech-backend:1.4
 
-        It ended by itself, nobody had stopped it: exit code 2, which is also how a Go program ends after a panic.
+        Docker was not asked to stop it: exit code 2, which is also how a Go program ends after a panic.
 
         The last 2 lines:
 
@@ -278,7 +278,7 @@ fn a_threshold_as_people_read_it() {
     let around = ["starttech-backend: Exited (1) 3 minutes ago, of starttech-backend:1.4"];
     let written = threshold(&around, Some("out of luck")).write(&place(), T0 + SECOND);
     expect!["ALARM: disk /data is 97.2 % full on i-0123456789abcdef0"].assert_eq(&written.subject);
-    expect![[r#"
+    expect![[r"
         Disk /data is 97.2 % full.
 
         Where:  i-0123456789abcdef0, Auto Scaling group starttech-asg, eu-west-1
@@ -303,7 +303,7 @@ fn a_threshold_as_people_read_it() {
         Runbook: https://wiki.example.com/starttech
 
         Sent by starttech-agent on i-0123456789abcdef0.
-    "#]]
+    "]]
     .assert_eq(&written.mail);
     let member = Member::ended("disk-full /data", T0, &disk_full(), 2, Change::Over, T0 + 90 * SECOND);
     let Message::Group(mut ended) = group(vec![member], disk_full()) else { panic!() };

@@ -186,9 +186,8 @@ fn field(draft: &mut Draft, item: Written<'_>, entry: &Entry, patterns: &[Patter
 /// A text in which values are filled in.
 fn sentence(written: Written<'_>) -> Result<String, Wrong> {
     let text = text(written)?;
-    let unknown = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
-    let unknown = unknown.filter(|name| !["value", "of", "period"].contains(name)).next();
-    if let Some(name) = unknown {
+    let mut names = text.split('{').skip(1).filter_map(|rest| Some(rest.split_once('}')?.0));
+    if let Some(name) = names.find(|name| !["value", "of", "period"].contains(name)) {
         let what = format!("has {{{name}}} in it, for which there is no value");
         return Err(written.wrong_because(what, "there are {value}, {of} and {period}"));
     }

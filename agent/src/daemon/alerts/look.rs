@@ -129,7 +129,7 @@ pub(super) fn redact(standing: &mut Standing, redactor: Option<&Redactor>) {
     }
 }
 
-/// Adds what there is on the host, and of the one container that runs there what it said last.
+/// Adds what there is on the host, and what the container said last that may be why, if that is one.
 pub(super) async fn around(
     engine: Engine,
     mut incident: Incident,

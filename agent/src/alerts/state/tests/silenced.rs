@@ -35,7 +35,7 @@ fn what_begins_and_ends_in_a_silence_is_in_the_journal_alone() {
     assert!(!state.is_holding_back(), "it will be over soon");
     let mut state = restarted(&state);
     assert_eq!(until(&mut state, T0 + 60 * MINUTE), [""; 0]);
-    assert_eq!(state.take_unsaid(), [r#"silenced alert ended: "web" is up again after 1 min"#]);
+    assert_eq!(state.take_unsaid(), [r#"silenced alert ended: "web" is up again after 2 s"#]);
     assert_eq!(state.next(), None);
     die(&mut state, "web", T0 + 20 * MINUTE);
     assert_eq!(until(&mut state, T0 + 60 * MINUTE), [r#"1200.20 ALARM: "web" died (exit 1)"#]);
@@ -72,7 +72,7 @@ fn what_is_still_open_when_the_silence_ends_is_told_then_with_its_time_and_once(
     state.change("sick", T0 + 61 * MINUTE, Change::Healthy, &SETTINGS);
     assert_eq!(
         until(&mut state, T0 + 70 * MINUTE),
-        [r#"3722.00 OK: "sick" is healthy again after 1 h 2 min"#]
+        [r#"3722.00 OK: "sick" is healthy again after 1 h 1 min"#]
     );
 }
 
@@ -84,11 +84,11 @@ fn whoever_was_told_of_a_beginning_hears_of_its_end_after_the_silence() {
     silence(&mut state, "container-died", T0 + 10 * MINUTE);
     state.change("web", T0 + 2 * SECOND, Change::Up, &SETTINGS);
     assert_eq!(until(&mut state, T0 + 9 * MINUTE), [""; 0]);
-    let ended = r#"silenced alert ended: "web" is up again after 1 min; that is told when the silence ends"#;
+    let ended = r#"silenced alert ended: "web" is up again after 2 s; that is told when the silence ends"#;
     assert_eq!(state.take_unsaid(), [ended]);
     let mut state = restarted(&state);
     let told = until(&mut state, T0 + 60 * MINUTE);
-    assert_eq!(told, [r#"602.00 OK: "web" is up again after 1 min"#]);
+    assert_eq!(told, [r#"602.00 OK: "web" is up again after 2 s"#]);
     assert_eq!((state.take_unsaid().len(), state.next()), (0, None));
 }
 
