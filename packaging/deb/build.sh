@@ -72,7 +72,11 @@ put 0644 systemd/starttech-agent.service lib/systemd/system/starttech-agent.serv
 put 0644 agent/agent.example.toml etc/starttech-agent/agent.toml
 mkdir -p "$stage/etc/starttech-agent/conf.d"
 git -c safe.directory='*' ls-files dashboards | while read -r file; do put 0644 "$file" "usr/share/starttech-agent/$file"; done
-for file in packaging/iam/*.json; do put 0644 "$file" "usr/share/starttech-agent/iam/${file##*/}"; done
+# Beside one another as in packaging/, for they name one another.
+for file in packaging/{iam/*.json,packer/*.hcl,terraform/*.tf,user-data/*.yaml}; do
+  put 0644 "$file" "usr/share/starttech-agent/${file#packaging/}"
+done
+put 0755 packaging/packer/provision.sh usr/share/starttech-agent/packer/provision.sh
 
 "$examples/manual" "$work/manual"
 for file in "$work"/manual/man/*.1; do
@@ -87,9 +91,14 @@ documents=usr/share/doc/starttech-agent
 put 0644 packaging/deb/debian/copyright "$documents/copyright"
 "$examples/notices" | gzip -9n >"$work/third-party.txt.gz"
 put 0644 "$work/third-party.txt.gz" "$documents/third-party.txt.gz"
-# Links lead to where things are on a host.
+# Links lead to where things are on a host. Pictures are not there, the package has no room for them; of what
+# only the source's repository has, the name is left.
 for file in README.md INSTALL.md docs/*.md; do
-  sed -E 's#\]\((\.\./)?packaging/iam/#](/usr/share/starttech-agent/iam/#g
+  sed -E '/^!\[/d
+    s#\[([^]]*)\]\((\.\./)?(ARCHITECTURE|CONTRIBUTING)\.md\)#\1#g
+    s#\]\((\.\./)?CHANGELOG\.md\)#](/usr/share/doc/starttech-agent/changelog.gz)#g
+    s#\]\((\.\./)?LICENSE\)#](/usr/share/doc/starttech-agent/copyright)#g
+    s#(\.\./)?packaging/(iam|packer|terraform|user-data)\b#/usr/share/starttech-agent/\2#g
     s#\]\((\.\./)?dashboards/#](/usr/share/starttech-agent/dashboards/#g
     s#\]\((\.\./)?agent/agent\.example\.toml#](/etc/starttech-agent/agent.toml#g' "$file" >"$work/document"
   put 0644 "$work/document" "$documents/$file"
@@ -97,9 +106,18 @@ done
 {
   echo "starttech-agent ($version) stable; urgency=medium"
   echo
-  # The newest chapter. Blank lines keep bullets apart while they are filled.
-  sed -n '/^## /,$p' CHANGELOG.md | sed '1d;/^## /,$d;/^$/d;s/^- /\n  * /;t;s/^  /    /' |
-    fmt --crown-margin --width=76 | sed '/^$/d'
+  # The newest chapter, filled anew: what goes on stands below what begins.
+  awk '/^## / { if (chapters++) exit; next }
+    chapters {
+      begins = sub(/^- /, "")
+      for (i = 1; i <= NF; i++) {
+        if (line == "") line = "  * " $i
+        else if (i == 1 && begins) { print line; line = "  * " $i }
+        else if (length(line " " $i) > 76) { print line; line = "    " $i }
+        else line = line " " $i
+      }
+    }
+    END { print line }' CHANGELOG.md
   echo
   echo " -- $maintainer  $(date -R -d "@$SOURCE_DATE_EPOCH")"
 } | gzip -9n >"$work/changelog.gz"

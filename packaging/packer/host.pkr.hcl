@@ -7,14 +7,15 @@ variable "region" {
   default = "eu-west-1"
 }
 
-# Where the signed repository is, and its key: what repository.sh exports.
+# Where the signed repository is, and its key: what repository.sh exports. The machine that Packer starts has to reach
+# it as hosts do: in their VPC, if the bucket answers only there.
 variable "repository" {
   type = string
 }
 
 variable "keyring" {
   type    = string
-  default = "starttech-agent.gpg"
+  default = "starttech-agent.asc"
 }
 
 source "amazon-ebs" "host" {
@@ -58,7 +59,7 @@ build {
 
   provisioner "file" {
     source      = var.keyring
-    destination = "/tmp/starttech-agent.gpg"
+    destination = "/tmp/starttech-agent.asc"
   }
 
   provisioner "shell" {

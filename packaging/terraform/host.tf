@@ -7,7 +7,7 @@ variable "region" {
 }
 
 variable "image_id" {
-  description = "An image with the agent (packaging/packer), or a plain Ubuntu 22.04."
+  description = "An image with the agent (packer/), or a plain Ubuntu 22.04. Both take the same user data."
   type        = string
 }
 
@@ -19,8 +19,34 @@ variable "private_subnets" {
   type = list(string)
 }
 
+variable "private_route_tables" {
+  type = list(string)
+}
+
 variable "host_security_group" {
   type = string
+}
+
+variable "repository_bucket" {
+  description = "The bucket with the package's repository, in the same region."
+  type        = string
+}
+
+variable "repository_key" {
+  description = "The file starttech-agent.asc that repository.sh exports."
+  type        = string
+}
+
+data "aws_caller_identity" "current" {}
+
+locals {
+  # By replace() and not templatefile(): the scripts in it have dollar signs of their own. The key is last, so that
+  # nothing is replaced in it.
+  cloud_config = file("${path.module}/../user-data/cloud-config.yaml")
+  of_region    = replace(local.cloud_config, "eu-west-1", var.region)
+  of_account   = replace(local.of_region, "ACCOUNT", data.aws_caller_identity.current.account_id)
+  of_bucket    = replace(local.of_account, "BUCKET", var.repository_bucket)
+  user_data    = replace(local.of_bucket, "ARMORED-KEY", indent(6, trimspace(file(var.repository_key))))
 }
 
 resource "aws_iam_role" "backend" {
@@ -56,7 +82,7 @@ resource "aws_launch_template" "backend" {
   image_id               = var.image_id
   instance_type          = "t2.micro"
   vpc_security_group_ids = [var.host_security_group]
-  user_data              = filebase64("${path.module}/../user-data/cloud-config.yaml")
+  user_data              = base64encode(local.user_data)
 
   iam_instance_profile {
     arn = aws_iam_instance_profile.backend.arn
@@ -83,7 +109,7 @@ resource "aws_launch_template" "backend" {
   }
 }
 
-# For subnets without a way to the internet: the agent's services. ECR, S3 and Session Manager want theirs, too.
+# For subnets without a way to the internet: the agent's services. ECR and Session Manager want theirs, too.
 resource "aws_security_group" "endpoints" {
   name_prefix = "starttech-endpoints-"
   vpc_id      = var.vpc_id
@@ -105,4 +131,28 @@ resource "aws_vpc_endpoint" "agent" {
   private_dns_enabled = true
   subnet_ids          = var.private_subnets
   security_group_ids  = [aws_security_group.endpoints.id]
+}
+
+# The package's repository, and the layers of images in ECR.
+resource "aws_vpc_endpoint" "s3" {
+  vpc_id            = var.vpc_id
+  service_name      = "com.amazonaws.${var.region}.s3"
+  vpc_endpoint_type = "Gateway"
+  route_table_ids   = var.private_route_tables
+}
+
+# apt does not sign what it asks for, and a bucket answers that with 403 by default. Whoever comes through the endpoint
+# may read it; to S3 that is not public. If the bucket has a policy, put the statement into that one.
+resource "aws_s3_bucket_policy" "repository" {
+  bucket = var.repository_bucket
+  policy = jsonencode({
+    Version = "2012-10-17"
+    Statement = [{
+      Effect    = "Allow"
+      Principal = "*"
+      Action    = "s3:GetObject"
+      Resource  = "arn:aws:s3:::${var.repository_bucket}/*"
+      Condition = { StringEquals = { "aws:SourceVpce" = aws_vpc_endpoint.s3.id } }
+    }]
+  })
 }

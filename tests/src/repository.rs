@@ -49,8 +49,30 @@ fn gpg(home: &Path, arguments: &[&str]) -> String {
 
 /// Signs a repository in this directory.
 pub fn publish(keys: &Keys, key: &str, directory: &Path, packages: &[&Path]) -> Output {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/deb/repository.sh");
-    let mut command = Command::new(script);
+    let mut command = publisher();
     command.env("GNUPGHOME", keys.home.path()).args(["--key", key]).arg(directory).args(packages);
     command.output().expect("bash")
+}
+
+/// The same with options, called in the directory above, by paths that hold only there.
+pub fn publish_from_above(
+    keys: &Keys,
+    key: &str,
+    options: &[&str],
+    directory: &Path,
+    packages: &[&Path],
+) -> Output {
+    let above = directory.parent().expect("there is one");
+    let home = above.join("gpg");
+    if !home.exists() {
+        std::os::unix::fs::symlink(keys.home.path(), &home).expect("it can be linked");
+    }
+    let mut command = publisher();
+    command.current_dir(above).env("GNUPGHOME", "gpg").args(["--key", key]).args(options);
+    command.arg(directory.file_name().expect("it has a name")).args(packages);
+    command.output().expect("bash")
+}
+
+fn publisher() -> Command {
+    Command::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../packaging/deb/repository.sh"))
 }

@@ -1,5 +1,6 @@
 //! The package from a signed repository, by apt: it installs what was signed, and nothing else.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -7,7 +8,7 @@ use std::process::{Command, Output};
 use harness::docker::Dockerd;
 use harness::machine;
 use harness::package;
-use harness::repository::{Keys, publish};
+use harness::repository::{Keys, publish, publish_from_above};
 
 fn assert_done(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
@@ -17,12 +18,12 @@ fn assert_done(output: &Output) {
 fn install(docker: &Dockerd, image: &str, repository: &Path) -> (bool, String) {
     let script = "busybox httpd -p 127.0.0.1:8080 -h /srv/repository && \
         printf 'Types: deb\\nURIs: http://127.0.0.1:8080\\nSuites: stable\\nComponents: main\\n\
-        Signed-By: /etc/apt/keyrings/starttech-agent.gpg\\n' > /etc/apt/sources.list.d/starttech-agent.sources && \
+        Signed-By: /etc/apt/keyrings/starttech-agent.asc\\n' > /etc/apt/sources.list.d/starttech-agent.sources && \
         apt-get update --quiet; \
         apt-get install --yes --quiet --no-install-recommends starttech-agent && starttech-agent --version";
     let served = format!("{}:/srv/repository:ro", repository.display());
     let trusted =
-        format!("{}:/etc/apt/keyrings/starttech-agent.gpg:ro", repository.join("../ours.gpg").display());
+        format!("{}:/etc/apt/keyrings/starttech-agent.asc:ro", repository.join("../ours.asc").display());
     let output = docker.docker([
         "run",
         "--rm",
@@ -69,7 +70,7 @@ fn apt_installs_what_was_signed_and_nothing_else() {
     assert_done(&publish(&keys, &keys.ours, &repository, &[&package]));
     // A second release beside the first.
     assert_done(&publish(&keys, &keys.ours, &repository, &[&newer]));
-    fs::copy(repository.join("starttech-agent.gpg"), directory.path().join("ours.gpg"))
+    fs::copy(repository.join("starttech-agent.asc"), directory.path().join("ours.asc"))
         .expect("it was exported");
 
     // A version that hosts may have is not published with another content.
@@ -114,4 +115,46 @@ fn apt_installs_what_was_signed_and_nothing_else() {
         let (done, said) = install(&docker, &image, &signed);
         assert!(!done && said.contains("NO_PUBKEY"), "{said}");
     }
+}
+
+/// Everything in a directory and beside it, by path.
+fn all_of(directory: &Path) -> BTreeMap<PathBuf, Vec<u8>> {
+    let listed = Command::new("find").arg(directory).args(["-type", "f"]).output().expect("find");
+    let paths = String::from_utf8_lossy(&listed.stdout).into_owned();
+    paths.lines().map(|path| (path.into(), fs::read(path).expect("it was found"))).collect()
+}
+
+#[test]
+fn what_cannot_be_signed_changes_nothing() {
+    let keys = Keys::make();
+    let directory = tempfile::tempdir().expect("a directory");
+    let repository = directory.path().join("repository");
+    let package = package::built();
+    let newer = package::changed(&package, directory.path(), "90.0", |_| {});
+    fs::write(directory.path().join("passphrase"), "").expect("it can be written");
+    let publish =
+        |key: &str, options: &[&str]| publish_from_above(&keys, key, options, &repository, &[&newer]);
+    let first = ["--passphrase-file", "passphrase", "--valid-days", "3"];
+    assert_done(&publish_from_above(&keys, &keys.ours, &first, &repository, &[&package]));
+    for kept in ["dists/stable/InRelease", "starttech-agent.gpg", "starttech-agent.asc"] {
+        assert!(repository.join(kept).exists(), "no {kept}");
+    }
+
+    let before = all_of(directory.path());
+    let nobody = "0".repeat(40);
+    for (key, options) in [
+        (nobody.as_str(), &[][..]),
+        (&keys.ours, &["--valid-days", "soon"]),
+        (&keys.ours, &["--valid-days", "0"]),
+        (&keys.ours, &["--passphrase-file", "nowhere"]),
+    ] {
+        let refused = publish(key, options);
+        assert!(!refused.status.success(), "{key} {options:?}: {refused:?}");
+        assert!(all_of(directory.path()) == before, "{key} {options:?} changed what is published");
+    }
+    assert_done(&publish(&keys.ours, &[]));
+    let after = all_of(&repository);
+    assert!(before.iter().all(|(path, _)| path.starts_with(&repository) <= after.contains_key(path)));
+    let indexed = fs::read_to_string(repository.join("dists/stable/main/binary-amd64/Packages"));
+    assert_eq!(indexed.expect("it was made").matches("\nVersion: ").count(), 2);
 }
