@@ -360,7 +360,7 @@ pub(super) async fn look(engine: &Engine, id: &str, containers: Option<&Path>) -
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::sync::Mutex;
     use std::sync::atomic::{AtomicU32, Ordering};
 
     use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -368,9 +368,16 @@ mod tests {
 
     use super::*;
 
+    /// What was asked: for `bad`, for `mute` and for the list, and from when on for events.
+    #[derive(Default)]
+    struct Asked {
+        looks: [AtomicU32; 3],
+        since: Mutex<Vec<i64>>,
+    }
+
     /// Docker with three containers: `bad` answers 500 and `mute` not at all, twice each; of its lists the second does
     /// not come.
-    async fn docker(mut stream: UnixStream, looks: Arc<[AtomicU32; 3]>) {
+    async fn docker(mut stream: UnixStream, asked: Arc<Asked>) {
         let mut head = Vec::new();
         while !head.ends_with(b"\r\n\r\n") {
             let Ok(byte) = stream.read_u8().await else { return };
@@ -378,8 +385,10 @@ mod tests {
         }
         let head = String::from_utf8(head).unwrap();
         let path = head.split(' ').nth(1).unwrap();
-        let look = |at: usize| looks[at].fetch_add(1, Ordering::Relaxed);
+        let look = |at: usize| asked.looks[at].fetch_add(1, Ordering::Relaxed);
         let (status, body) = if path.contains("/events") {
+            let since = path.split("since=").nth(1).and_then(|rest| rest.split('&').next());
+            asked.since.lock().unwrap().push(since.unwrap().parse().unwrap());
             // The stream stays open and tells nothing.
             let begin = b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n";
             stream.write_all(begin).await.unwrap();
@@ -418,16 +427,16 @@ mod tests {
 
     /// That Docker behind a socket, and what was asked of it.
     #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
-    fn served(socket: &Path) -> Arc<[AtomicU32; 3]> {
+    fn served(socket: &Path) -> Arc<Asked> {
         let listener = UnixListener::bind(socket).unwrap();
-        let looks = Arc::new([AtomicU32::new(0), AtomicU32::new(0), AtomicU32::new(0)]);
-        let served = Arc::clone(&looks);
+        let asked = Arc::<Asked>::default();
+        let served = Arc::clone(&asked);
         tokio::spawn(async move {
             while let Ok((stream, _)) = listener.accept().await {
                 tokio::spawn(docker(stream, Arc::clone(&served)));
             }
         });
-        looks
+        asked
     }
 
     #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
@@ -435,7 +444,7 @@ mod tests {
     async fn a_docker_that_hangs_while_it_is_followed_is_told_until_it_answers() {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("docker.sock");
-        let looks = served(&socket);
+        let asked = served(&socket);
         let docker = Arc::new(Standing::unasked());
         let (sender, mut commands) = mpsc::channel(8);
         let told = Listeners { docker: Arc::clone(&docker), logs: sender, metrics: None, alerts: None };
@@ -457,7 +466,29 @@ mod tests {
             }
         };
         timeout(PULSE * 3, answers).await.unwrap();
-        assert_eq!(looks[2].load(Ordering::Relaxed), 3, "it was one and the same stream");
+        assert_eq!(asked.looks[2].load(Ordering::Relaxed), 3, "it was one and the same stream");
+        running.abort();
+    }
+
+    #[expect(clippy::disallowed_methods, reason = "the runtime of the test ends its tasks")]
+    #[tokio::test(start_paused = true)]
+    async fn no_event_is_left_out_because_docker_hung_before_it_was_followed() {
+        let directory = tempfile::tempdir().unwrap();
+        let socket = directory.path().join("docker.sock");
+        let asked = served(&socket);
+        asked.looks[2].store(1, Ordering::Relaxed);
+        let (sender, mut commands) = mpsc::channel(8);
+        let (alerts, _told) = mpsc::channel(64);
+        let long_ago = now_seconds() - 1000;
+        let told = Listeners {
+            docker: Arc::default(),
+            logs: sender,
+            metrics: None,
+            alerts: Some((alerts, long_ago)),
+        };
+        let running = tokio::spawn(run(socket, told, CancellationToken::new()));
+        while !matches!(commands.recv().await.unwrap(), Command::Seen(Seen::Listed(_))) {}
+        assert_eq!(*asked.since.lock().unwrap(), [long_ago, long_ago]);
         running.abort();
     }
 
@@ -466,7 +497,7 @@ mod tests {
     async fn a_container_that_cannot_be_looked_at_hides_no_other() {
         let directory = tempfile::tempdir().unwrap();
         let socket = directory.path().join("docker.sock");
-        let looks = served(&socket);
+        let asked = served(&socket);
         let (sender, mut commands) = mpsc::channel(8);
         let stop = CancellationToken::new();
         let running = tokio::spawn(run(
@@ -483,7 +514,7 @@ mod tests {
             });
         }
         assert_eq!(told, ["good", "3 listed", "bad", "mute"]);
-        assert_eq!([0, 1].map(|at: usize| looks[at].load(Ordering::Relaxed)), [3, 3]);
+        assert_eq!([0, 1].map(|at: usize| asked.looks[at].load(Ordering::Relaxed)), [3, 3]);
         stop.cancel();
         running.await.unwrap().unwrap();
     }
