@@ -156,6 +156,7 @@ fn a_host_lives_with_the_package() {
         before_docker(&platform);
         with_docker(&platform);
         configuration_and_failures(&platform);
+        with_credentials_in_files(&platform);
         through_a_shutdown(&platform);
         through_upgrades(&platform);
         removed_and_purged(&platform);
@@ -321,6 +322,28 @@ fn configuration_and_failures(platform: &Platform<'_>) {
     assert_complete(&platform.lines());
 }
 
+/// As INSTALL.md has it for hosts outside EC2: no secret in the unit, and a profile that the sandbox can read.
+fn with_credentials_in_files(platform: &Platform<'_>) {
+    let host = &platform.host;
+    let drop_in = format!("/run/systemd/system/{UNIT}.d");
+    host.expect(&format!(
+        "cd /etc/starttech-agent && printf '[of-test]\\naws_access_key_id = test\\naws_secret_access_key = test\\n' > /root/given && \
+         install -m 0640 -g starttech-agent /root/given credentials && install -m 0600 /dev/null aws.env && \
+         printf 'AWS_PROFILE=of-test\\nAWS_SHARED_CREDENTIALS_FILE=/etc/starttech-agent/credentials\\n' > aws.env && \
+         mkdir -p {drop_in} && printf '[Service]\\nEnvironmentFile=/etc/starttech-agent/aws.env\\n\
+         UnsetEnvironment=AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY\\n' > {drop_in}/files.conf && \
+         systemctl daemon-reload && systemctl restart starttech-agent"
+    ));
+    platform.await_more_lines();
+    let environment = host.expect(&format!("tr '\\0' '\\n' < /proc/{}/environ", platform.main_pid()));
+    assert!(environment.contains("AWS_PROFILE=of-test") && !environment.contains("SECRET"), "{environment}");
+    host.expect(&format!(
+        "rm -r {drop_in} /root/given /etc/starttech-agent/credentials /etc/starttech-agent/aws.env && \
+         systemctl daemon-reload && systemctl restart starttech-agent"
+    ));
+    platform.await_more_lines();
+}
+
 /// The containers' last lines leave the host before it is down; afterwards everything runs by itself.
 fn through_a_shutdown(platform: &Platform<'_>) {
     let host = &platform.host;
@@ -475,6 +498,10 @@ fn the_package_is_well_formed() {
         "/usr/share/starttech-agent/dashboards/starttech.json",
         "/usr/share/starttech-agent/dashboards/alarms/hosts.json",
         "/usr/share/starttech-agent/iam/host-minimal.json",
+        "/usr/share/starttech-agent/packer/host.pkr.hcl",
+        "/usr/share/starttech-agent/packer/provision.sh",
+        "/usr/share/starttech-agent/terraform/host.tf",
+        "/usr/share/starttech-agent/user-data/cloud-config.yaml",
         "/usr/share/man/man1/starttech-agent.1.gz",
         "/usr/share/man/man1/starttech-agent-alarms-test.1.gz",
         "/usr/share/bash-completion/completions/starttech-agent",
@@ -492,6 +519,95 @@ fn the_package_is_well_formed() {
     let notices = String::from_utf8_lossy(&notices);
     assert!(notices.contains("\n  aws-sdk-sns 1.") && notices.contains("Permission is hereby granted"));
     assert!(!notices.contains("\n  proptest "));
+}
+
+/// On a host that has nothing else of ours.
+#[test]
+fn what_the_package_says_leads_somewhere() {
+    let directory = tempfile::tempdir().expect("a directory");
+    let tree = directory.path().join("tree");
+    let unpacked = Command::new("dpkg-deb").arg("--extract").arg(package::built()).arg(&tree).status();
+    assert!(unpacked.expect("dpkg-deb").success());
+    let documents = tree.join("usr/share/doc/starttech-agent");
+    let mut links = 0;
+    for file in files(&documents).iter().filter(|file| file.extension().is_some_and(|end| end == "md")) {
+        let text = fs::read_to_string(file).expect("text");
+        for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
+            if target.starts_with("http") || target.starts_with('#') {
+                continue;
+            }
+            let path = target.split('#').next().expect("a path");
+            let there = match path.strip_prefix('/') {
+                Some(absolute) => tree.join(absolute),
+                None => file.parent().expect("it is in one").join(path),
+            };
+            assert!(there.exists(), "{} names {target}, which no host has", file.display());
+            links += 1;
+        }
+        for kind in ["iam", "packer", "terraform", "user-data"] {
+            assert!(
+                !text.contains(&format!("packaging/{kind}")),
+                "{} names packaging/{kind}",
+                file.display()
+            );
+        }
+    }
+    assert!(links > 20, "{links} links");
+    // What Terraform's example reads lies where it looks for it.
+    let example = tree.join("usr/share/starttech-agent/terraform");
+    let text = fs::read_to_string(example.join("host.tf")).expect("text");
+    for path in text.split("${path.module}/").skip(1).filter_map(|rest| rest.split('"').next()) {
+        assert!(example.join(path).exists(), "host.tf reads {path}");
+    }
+
+    let unzip = |path: &str| {
+        let output = Command::new("zcat").arg(tree.join(path)).output().expect("zcat");
+        String::from_utf8_lossy(&output.stdout).into_owned()
+    };
+    let changelog = unzip("usr/share/doc/starttech-agent/changelog.gz");
+    let entries: Vec<_> = changelog.lines().filter(|line| line.starts_with("  ")).collect();
+    let wrong = |line: &&&str| !line.starts_with("  * ") && !line.starts_with("    ") || line.len() > 80;
+    assert!(entries.len() > 9 && !entries.iter().any(|line| wrong(&line)), "{changelog}");
+
+    // Examples are to be typed: man keeps their lines.
+    let page = "usr/share/man/man1/starttech-agent-alarms-test.1.gz";
+    assert!(!unzip(page).contains("EXTRA"));
+    let mut man = Command::new("man");
+    man.env("MANWIDTH", "80").env("LC_ALL", "C.UTF-8").arg("--local-file").arg(tree.join(page));
+    let shown = man.output().expect("man: run tests/setup.sh").stdout;
+    let shown = String::from_utf8_lossy(&shown).into_owned();
+    for words in [
+        "\nEXAMPLES\n       starttech-agent alarms test dashboards/alarms/tests/*.toml\n",
+        "  expect.memory = { states = \"ox9 AA o\", messages = [\"10 ALARM\", \"12 OK\"] }\n",
+        "\nEXIT STATUS\n       0   all tests passed\n",
+    ] {
+        assert!(shown.contains(words), "{words:?} is not in\n{shown}");
+    }
+}
+
+fn files(directory: &Path) -> Vec<PathBuf> {
+    let entries = fs::read_dir(directory).expect("a directory").map(|entry| entry.expect("an entry").path());
+    entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
+}
+
+/// Whoever edits the configuration is told there what a reload does not change.
+#[test]
+fn the_keys_that_take_a_restart_are_told() {
+    let read = |path: &str| {
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
+        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
+    };
+    let source = read("agent/src/daemon/reload.rs");
+    let (_, rest) = source.split_once("NEEDS_A_RESTART: &str = \"").expect("it is there");
+    let keys = rest.split('"').next().expect("it ends").replace('\\', "").replace(" and ", ", ");
+    let keys: Vec<_> = keys.split(',').map(str::trim).collect();
+    assert!(keys.len() > 9, "{keys:?}");
+    let (install, example) = (read("INSTALL.md"), read("agent/agent.example.toml"));
+    let head: String = example.lines().take_while(|line| line.starts_with('#')).collect();
+    for key in keys {
+        assert!(install.contains(&format!("`{key}`")), "{key} is not in INSTALL.md");
+        assert!(head.contains(&format!(" {key}")), "{key} is not in agent.example.toml");
+    }
 }
 
 /// Built twice, in two places, it is the same to the byte.

@@ -14,16 +14,24 @@ fn assert_done(output: &Output) {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
 }
 
-/// What apt says on a fresh host that trusts our key, with the repository behind a server on loopback.
+/// What apt says on a fresh host that trusts our key, with the repository behind a server on loopback. The host has
+/// nothing but apt, as INSTALL.md has it.
 fn install(docker: &Dockerd, image: &str, repository: &Path) -> (bool, String) {
-    let script = "busybox httpd -p 127.0.0.1:8080 -h /srv/repository && \
+    let key = repository.join("../ours.asc");
+    let sum = Command::new("sha256sum").arg(&key).output().expect("sha256sum").stdout;
+    let sum = String::from_utf8_lossy(&sum).into_owned();
+    let sum = sum.split_whitespace().next().expect("a sum");
+    let script = "busybox httpd -p 127.0.0.1:8080 -h /srv/repository && install -d /etc/apt/keyrings && \
+        /usr/lib/apt/apt-helper download-file http://127.0.0.1:8080/starttech-agent.asc \
+        /etc/apt/keyrings/starttech-agent.asc SHA256:SUM && \
         printf 'Types: deb\\nURIs: http://127.0.0.1:8080\\nSuites: stable\\nComponents: main\\n\
         Signed-By: /etc/apt/keyrings/starttech-agent.asc\\n' > /etc/apt/sources.list.d/starttech-agent.sources && \
         apt-get update --quiet; \
         apt-get install --yes --quiet --no-install-recommends starttech-agent && starttech-agent --version";
     let served = format!("{}:/srv/repository:ro", repository.display());
-    let trusted =
-        format!("{}:/etc/apt/keyrings/starttech-agent.asc:ro", repository.join("../ours.asc").display());
+    // Whoever has the bucket has its key, too: hosts were told another way which one is ours.
+    let trusted = format!("{}:/srv/repository/starttech-agent.asc:ro", key.display());
+    let script = script.replace("SUM", sum);
     let output = docker.docker([
         "run",
         "--rm",
@@ -37,7 +45,7 @@ fn install(docker: &Dockerd, image: &str, repository: &Path) -> (bool, String) {
         image,
         "sh",
         "-c",
-        script,
+        &script,
     ]);
     let said =
         [output.stdout, output.stderr].map(|text| String::from_utf8_lossy(&text).into_owned()).concat();
@@ -85,6 +93,16 @@ fn apt_installs_what_was_signed_and_nothing_else() {
     let pool = "pool/main/s/starttech-agent";
     for suite in machine::suites() {
         let image = machine::import(&docker, &suite);
+        let no_gpg = docker.docker([
+            "run",
+            "--rm",
+            "--network=none",
+            &image,
+            "sh",
+            "-c",
+            "! command -v gpg && ! command -v curl",
+        ]);
+        assert!(no_gpg.status.success(), "a host has neither, and needs neither: {no_gpg:?}");
         let (done, said) = install(&docker, &image, &repository);
         assert!(done && said.contains("Setting up starttech-agent (90.0)"), "{said}");
 
@@ -157,4 +175,7 @@ fn what_cannot_be_signed_changes_nothing() {
     assert!(before.iter().all(|(path, _)| path.starts_with(&repository) <= after.contains_key(path)));
     let indexed = fs::read_to_string(repository.join("dists/stable/main/binary-amd64/Packages"));
     assert_eq!(indexed.expect("it was made").matches("\nVersion: ").count(), 2);
+    // apt asks by-hash for the longest sum that is in Release, and by-hash has one kind.
+    let release = fs::read_to_string(repository.join("dists/stable/Release")).expect("it was made");
+    assert!(release.contains("\nSHA256:") && !release.contains("\nSHA512:"), "{release}");
 }
