@@ -3,7 +3,6 @@
 //! An example and not a command: whoever runs the daemon has no use for it, and the daemon stays smaller.
 //! It knows what clap knows of the arguments, and nothing of packages.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::PathBuf;
 
@@ -56,7 +55,7 @@ fn with_sections(page: &str) -> String {
         if heading == section {
             written.push_str(".PP\n");
         } else {
-            writeln!(written, ".SH \"{heading}\"").expect("a string takes all");
+            written.extend([".SH \"", heading, "\"\n"]);
             section = heading;
         }
         for line in body.lines() {
@@ -75,14 +74,14 @@ fn put(written: &mut String, heading: &str, line: &str) {
     };
     if heading == "EXIT STATUS" {
         let (code, meaning) = indented.split_once(' ').unwrap_or((indented, ""));
-        writeln!(written, ".TP 4\n{code}\n{}", meaning.trim_start()).expect("a string takes all");
+        written.extend([".TP 4\n", code, "\n", meaning.trim_start(), "\n"]);
         return;
     }
     let indent = if heading == "NOTES" { "  " } else { "" };
     written.push_str(".nf\n");
     for part in parts(&format!("{indent}{indented}")) {
         // A dot or a quote at its beginning would make it a request.
-        writeln!(written, "\\&{part}").expect("a string takes all");
+        written.extend(["\\&", &part, "\n"]);
     }
     written.push_str(".fi\n");
 }

@@ -124,6 +124,8 @@ fn check_says_what_is_missing_by_its_exit_code() {
             .with_docker(&docker)
             .with_variable("STARTTECH_CONTROL_SOCKET", socket.to_str().unwrap())
     };
+    let is_well = || Agent::output(good().with_arguments(&["status"])).status.success();
+    agent.wait_until(LIMIT, "Docker's answer", is_well);
     let (code, said) = check(good(), &[]);
     assert_eq!(code, Some(0), "{said}");
     let (code, said) = check(good(), &["--json"]);

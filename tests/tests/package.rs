@@ -590,26 +590,6 @@ fn files(directory: &Path) -> Vec<PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files(&path) } else { vec![path] }).collect()
 }
 
-/// Whoever edits the configuration is told there what a reload does not change.
-#[test]
-fn the_keys_that_take_a_restart_are_told() {
-    let read = |path: &str| {
-        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("..").join(path);
-        fs::read_to_string(&path).unwrap_or_else(|error| panic!("{}: {error}", path.display()))
-    };
-    let source = read("agent/src/daemon/reload.rs");
-    let (_, rest) = source.split_once("NEEDS_A_RESTART: &str = \"").expect("it is there");
-    let keys = rest.split('"').next().expect("it ends").replace('\\', "").replace(" and ", ", ");
-    let keys: Vec<_> = keys.split(',').map(str::trim).collect();
-    assert!(keys.len() > 9, "{keys:?}");
-    let (install, example) = (read("INSTALL.md"), read("agent/agent.example.toml"));
-    let head: String = example.lines().take_while(|line| line.starts_with('#')).collect();
-    for key in keys {
-        assert!(install.contains(&format!("`{key}`")), "{key} is not in INSTALL.md");
-        assert!(head.contains(&format!(" {key}")), "{key} is not in agent.example.toml");
-    }
-}
-
 /// Built twice, in two places, it is the same to the byte.
 #[test]
 fn the_same_tree_gives_the_same_package() {

@@ -212,6 +212,11 @@ mod tests {
             assert!(std::fs::exists(format!("{packaging}/iam/{name}.json")).unwrap(), "{name}");
         }
         let packed = std::fs::read_to_string(format!("{packaging}/deb/build.sh")).unwrap();
-        assert!(packed.contains(POLICIES.trim_start_matches('/')), "{packed}");
+        assert_eq!(POLICIES, "/usr/share/starttech-agent/iam");
+        assert!(
+            packed.contains("packaging/{iam/*.json,")
+                && packed.contains("\"usr/share/starttech-agent/${file#packaging/}\""),
+            "{packed}"
+        );
     }
 }

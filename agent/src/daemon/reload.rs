@@ -232,4 +232,15 @@ mod tests {
         assert_eq!(again("STARTTECH_LOGS_FLUSH", "3s").1, "");
         assert_eq!(again("STARTTECH_LOGS_GROUP", "/mine").0.logs.selection.group, "/mine");
     }
+
+    #[test]
+    fn what_takes_a_restart_is_told_where_people_configure() {
+        let install = include_str!("../../../INSTALL.md");
+        let example = include_str!("../../agent.example.toml");
+        for name in NEEDS_A_RESTART {
+            let key = if name.ends_with('.') { format!("{name}*") } else { name.to_owned() };
+            assert!(install.contains(&format!("`{key}`")), "{key} in INSTALL.md");
+            assert!(example.contains(&format!(" {key}")), "{key} in agent.example.toml");
+        }
+    }
 }
