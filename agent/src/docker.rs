@@ -3,24 +3,23 @@
 //!
 //! Asks and reports; decides nothing about what is followed or how.
 
+mod inventory;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::{Path, PathBuf};
 
 use bollard::container::LogOutput;
 use bollard::errors::Error;
-use bollard::models::{
-    ContainerState, ContainerSummary, ContainerSummaryStateEnum, EventMessage, HealthStatusEnum, HostConfig,
-    RestartPolicyNameEnum,
-};
+use bollard::models::{ContainerState, EventMessage, HealthStatusEnum, HostConfig, RestartPolicyNameEnum};
 use bollard::query_parameters::{
-    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, ListImagesOptions,
-    LogsOptionsBuilder,
+    EventsOptionsBuilder, InspectContainerOptions, ListContainersOptionsBuilder, LogsOptionsBuilder,
 };
 use bollard::{API_DEFAULT_VERSION, Docker};
 use bytes::Bytes;
 use futures_util::{Stream, StreamExt};
 use jiff::Timestamp;
 
+pub use self::inventory::{Inventory, Listed};
 use crate::alerts::{Fact, Standing, What};
 use crate::logs::{Container, Pipe};
 
@@ -129,26 +128,6 @@ pub struct Frame {
     pub text: Bytes,
 }
 
-/// What there is on a host.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Inventory {
-    /// All containers.
-    pub containers: Vec<Listed>,
-    /// Names of images, where there is no container.
-    pub images: Vec<String>,
-}
-
-/// A container as it stands in the list.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Listed {
-    /// Which.
-    pub container: Container,
-    /// How it is.
-    pub words: String,
-    /// It runs.
-    pub is_running: bool,
-}
-
 impl Engine {
     /// Connects and agrees on a version of the API.
     pub async fn connect(socket: &Path) -> Result<Self, DockerError> {
@@ -181,23 +160,6 @@ impl Engine {
             Some((container.id?, name.trim_start_matches('/').to_owned()))
         });
         Ok(listed.collect())
-    }
-
-    /// What there is on this host, for people.
-    pub async fn inventory(&self) -> Result<Inventory, DockerError> {
-        let options = ListContainersOptionsBuilder::new().all(true).build();
-        let listed = self.0.list_containers(Some(options)).await;
-        let listed =
-            listed.map_err(|source| DockerError { act: "list the containers".to_owned(), source })?;
-        let containers: Vec<_> = listed.into_iter().map(described).collect();
-        let images = if containers.is_empty() {
-            let images = self.0.list_images(None::<ListImagesOptions>).await;
-            images.map_err(|source| DockerError { act: "list the images".to_owned(), source })?
-        } else {
-            Vec::new()
-        };
-        let names = images.into_iter().flat_map(|image| image.repo_tags);
-        Ok(Inventory { containers, images: names.filter(|name| !name.starts_with("<none>")).collect() })
     }
 
     /// Looks at one container.
@@ -333,20 +295,6 @@ impl Engine {
 fn whole_log(since: i64) -> LogsOptionsBuilder {
     let since = i32::try_from(since).unwrap_or(i32::MAX);
     LogsOptionsBuilder::new().stdout(true).stderr(true).timestamps(true).since(since)
-}
-
-/// `starttech-backend: Exited (1) 3 minutes ago, of starttech-backend:1.4`
-fn described(listed: ContainerSummary) -> Listed {
-    let name = listed.names.unwrap_or_default().into_iter().next().unwrap_or_default();
-    let container = Container {
-        id: listed.id.unwrap_or_default(),
-        name: name.trim_start_matches('/').to_owned(),
-        image: listed.image.unwrap_or_default(),
-        labels: listed.labels.unwrap_or_default().into_iter().collect(),
-    };
-    let words = format!("{}: {}, of {}", container.name, listed.status.unwrap_or_default(), container.image);
-    let is_running = listed.state == Some(ContainerSummaryStateEnum::RUNNING);
-    Listed { container, words, is_running }
 }
 
 fn fact(event: EventMessage) -> Option<Fact> {

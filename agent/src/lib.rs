@@ -48,4 +48,5 @@ pub mod logs;
 
 pub mod metrics;
 
+pub mod errors;
 pub mod retry;

@@ -9,6 +9,8 @@ use std::time::SystemTime;
 use log::{Level, LevelFilter, Log, Metadata, Record};
 use systemd_journal_logger::{JournalLog, connected_to_journal};
 
+pub use crate::errors::chain;
+
 /// The prefix of everything that this crate logs.
 const OWN_TARGET: &str = "starttech_agent";
 
@@ -32,22 +34,6 @@ pub fn now_ms() -> i64 {
 /// The time of day in seconds since the epoch.
 pub fn now_seconds() -> i64 {
     now_ns().div_euclid(1_000_000_000)
-}
-
-/// An error and what caused it, in one line. Our errors never print their own source.
-pub fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        let said = error.to_string();
-        // Others' errors often do.
-        if !text.contains(&said) {
-            text.push_str(": ");
-            text.push_str(&said);
-        }
-        cause = error.source();
-    }
-    text
 }
 
 /// Installs the logger. Called twice, the first one stays.

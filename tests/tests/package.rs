@@ -327,8 +327,8 @@ fn with_credentials_in_files(platform: &Platform<'_>) {
     let host = &platform.host;
     let drop_in = format!("/run/systemd/system/{UNIT}.d");
     host.expect(&format!(
-        "cd /etc/starttech-agent && printf '[of-test]\\naws_access_key_id = test\\naws_secret_access_key = test\\n' > /root/given && \
-         install -m 0640 -g starttech-agent /root/given credentials && install -m 0600 /dev/null aws.env && \
+        "cd /etc/starttech-agent && printf '[of-test]\\naws_access_key_id = test\\naws_secret_access_key = test\\n' > /run/given && \
+         install -m 0640 -g starttech-agent /run/given credentials && install -m 0600 /dev/null aws.env && \
          printf 'AWS_PROFILE=of-test\\nAWS_SHARED_CREDENTIALS_FILE=/etc/starttech-agent/credentials\\n' > aws.env && \
          mkdir -p {drop_in} && printf '[Service]\\nEnvironmentFile=/etc/starttech-agent/aws.env\\n\
          UnsetEnvironment=AWS_ACCESS_KEY_ID AWS_SECRET_ACCESS_KEY\\n' > {drop_in}/files.conf && \
@@ -338,7 +338,7 @@ fn with_credentials_in_files(platform: &Platform<'_>) {
     let environment = host.expect(&format!("tr '\\0' '\\n' < /proc/{}/environ", platform.main_pid()));
     assert!(environment.contains("AWS_PROFILE=of-test") && !environment.contains("SECRET"), "{environment}");
     host.expect(&format!(
-        "rm -r {drop_in} /root/given /etc/starttech-agent/credentials /etc/starttech-agent/aws.env && \
+        "rm -r {drop_in} /run/given /etc/starttech-agent/credentials /etc/starttech-agent/aws.env && \
          systemctl daemon-reload && systemctl restart starttech-agent"
     ));
     platform.await_more_lines();

@@ -17,9 +17,9 @@ use tokio::time::Instant;
 
 use super::patience::{self, Patience};
 use super::refusal::{self, Service, is_denied};
+use crate::errors::chain;
 use crate::logs::batch::Stored;
 use crate::logs::{Destination, Mend, Outgoing, Receipt, Refusal, Sink};
-use crate::telemetry::chain;
 
 /// A group that was there already is asked for its retention some time within this, once in a run: the
 /// account may ask 10 times a second in all, and a fleet may start at once.

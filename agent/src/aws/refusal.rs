@@ -8,8 +8,8 @@ use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_cloudwatchlogs::error::{ProvideErrorMetadata, SdkError};
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 
+use crate::errors::chain;
 use crate::logs::{Mend, Refusal};
-use crate::telemetry::chain;
 
 /// Where the package lays policies of IAM.
 pub(super) const POLICIES: &str = "/usr/share/starttech-agent/iam";

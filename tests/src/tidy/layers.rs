@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 /// From the bottom up: each layer's modules may name those of the layers before, and not one another.
 const LAYERS: [&[&str]; 11] = [
-    &["retry"],
+    &["errors", "retry"],
     &["metrics"],
     &["logs"],
     &["alarms", "insights"],
