@@ -21,17 +21,27 @@ pub fn last(text: &[u8], redactor: Option<&Redactor>) -> Vec<String> {
     if text.is_empty() {
         return Vec::new();
     }
-    let mut lines: Vec<_> = text.rsplit(|byte| *byte == b'\n').take(WANTED).map(of_bytes).collect();
+    let mut lines: Vec<&[u8]> = text.rsplit(|byte| *byte == b'\n').take(WANTED).collect();
     lines.reverse();
-    let text = lines.join("\n");
-    let text = redactor.map_or(Cow::Borrowed(text.as_str()), |redactor| redactor.redact(&text));
-    let mut lines: Vec<String> = text.rsplit('\n').take(MOST).map(shortened).collect();
-    lines.reverse();
-    lines
+    let mut told = Vec::new();
+    let mut in_key = false;
+    for line in lines {
+        let line = String::from_utf8_lossy(line.get(..LOOKED_AT).unwrap_or(line));
+        let line = clean(&line);
+        // The lines of a key look like nothing by themselves; its first is blacked out like any secret.
+        in_key &= is_base64(&line) || line.contains("-----END ");
+        if in_key && redactor.is_some() {
+            in_key = is_base64(&line);
+            continue;
+        }
+        in_key = line.contains("PRIVATE KEY-----") && !line.contains("-----END ");
+        told.push(shortened(&redactor.map_or(Cow::Borrowed(&*line), |redactor| redactor.redact(&line))));
+    }
+    told.split_off(told.len().saturating_sub(MOST))
 }
 
-fn of_bytes(line: &[u8]) -> String {
-    clean(&String::from_utf8_lossy(line.get(..LOOKED_AT).unwrap_or(line))).into_owned()
+fn is_base64(line: &str) -> bool {
+    line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r".contains(&byte))
 }
 
 fn shortened(line: &str) -> String {
