@@ -16,7 +16,7 @@ use hyper_util::client::legacy::Client;
 use hyper_util::client::legacy::connect::HttpConnector;
 use hyper_util::rt::{TokioExecutor, TokioIo};
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
+use tokio::sync::{Mutex as Turn, oneshot};
 use tokio::task::JoinSet;
 
 use crate::endpoint::protocol::{Protocol, escaped};
@@ -37,12 +37,14 @@ pub(crate) fn run(
     runtime.block_on(async {
         let listener = TcpListener::from_std(listener).expect("a listener");
         let client = Client::builder(TokioExecutor::new()).build_http();
+        let turn = Arc::new(Turn::new(()));
         let mut connections = JoinSet::new();
         loop {
             tokio::select! {
                 accepted = listener.accept() => if let Ok((stream, _)) = accepted {
                     let _ = stream.set_nodelay(true);
-                    let gate = Gate { state: Arc::clone(state), client: client.clone(), behind };
+                    let (state, turn) = (Arc::clone(state), Arc::clone(&turn));
+                    let gate = Gate { state, client: client.clone(), behind, turn };
                     connections.spawn(async move {
                         let service = service_fn(|request| gate.answer(request));
                         // Ends with an error where the client goes away; that is no news.
@@ -60,6 +62,9 @@ struct Gate {
     state: Arc<Mutex<State>>,
     client: Client<HttpConnector, Full<Bytes>>,
     behind: SocketAddr,
+    /// One call at a time is handed on. The emulator looks whether a thing is there and then makes it, without
+    /// a lock: of two that subscribe the same address at once it may make two, which SNS never does.
+    turn: Arc<Turn<()>>,
 }
 
 type Reply = Response<Full<Bytes>>;
@@ -150,6 +155,7 @@ impl Gate {
         head.headers.remove("content-length");
         let path = head.uri.path_and_query().map_or("/", |path| path.as_str());
         head.uri = format!("http://{}{path}", self.behind).parse::<Uri>().map_err(|_| Cut)?;
+        let _turn = self.turn.lock().await;
         let request = Request::from_parts(head, Full::new(Bytes::from(body)));
         let answer = self.client.request(request).await.map_err(|_| Cut)?;
         let (mut head, body) = answer.into_parts();

@@ -23,7 +23,8 @@ async fn two_that_make_the_same_at_once_make_it_once() {
     assert_eq!(role.calls("logs:PutQueryDefinition"), 2, "both tried");
     let actual = read(&one).await;
     assert_there(&actual, &wanted);
-    assert_eq!(actual.held.len(), wanted.len(), "nothing is there twice");
+    let there: Vec<_> = actual.held.iter().map(|held| &held.resource.address).collect();
+    assert_eq!(there.len(), wanted.len(), "nothing is there twice: {there:?}");
     tokio::join!(delete_all(&one, &wanted), delete_all(&other, &wanted));
     assert_eq!(read(&one).await.held, []);
 }
