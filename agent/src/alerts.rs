@@ -169,7 +169,16 @@ impl Cause {
         }
     }
 
-    /// The rule's name, which ends an alarm's.
+    /// The alarm's name for machines, without prefix and host: that of the rule, but one for all that keeps a container
+    /// from running, for one of these takes the place of another.
+    pub fn alarm(&self) -> &str {
+        match self.family() {
+            Family::Down | Family::Loop => "container-down",
+            Family::Memory | Family::Health | Family::Threshold => self.rule(),
+        }
+    }
+
+    /// The rule's name.
     pub fn rule(&self) -> &str {
         match self {
             Self::Died { .. } => "container-died",

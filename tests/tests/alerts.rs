@@ -88,7 +88,7 @@ fn a_crash_is_told_once_with_its_last_lines_and_its_end_and_what_people_do_is_no
     let document = told.document();
     assert_eq!(
         [&document["AlarmName"], &document["NewStateValue"], &document["OldStateValue"], &document["Region"]],
-        ["starttech-container-died-i-0abc-web", "ALARM", "OK", "EU (Ireland)"]
+        ["starttech-container-down-i-0abc", "ALARM", "OK", "EU (Ireland)"]
     );
     assert_eq!(document["AWSAccountId"], harness::role::ACCOUNT);
     let container = &document["StartTech"]["Containers"][0];
@@ -99,7 +99,7 @@ fn a_crash_is_told_once_with_its_last_lines_and_its_end_and_what_people_do_is_no
     web.start();
     let told = platform.next("its end");
     assert!(told.subject().starts_with("OK: \"web\" is up again after "), "{told:?}");
-    assert_eq!(told.document()["AlarmName"], "starttech-container-died-i-0abc-web");
+    assert_eq!(told.document()["AlarmName"], "starttech-container-down-i-0abc");
 
     docker.run_script("db", "exit 4");
     assert!(platform.next("another crash").subject().contains("\"db\" died (exit 4)"));

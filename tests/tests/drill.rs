@@ -195,6 +195,8 @@ fn a_rule_of_the_daemons_own_is_drilled_by_its_own_way() {
             (&json!("container-died"), &json!(state))
         );
         assert_eq!(document["StartTech"]["Drill"], true);
+        let name = document["AlarmName"].as_str().unwrap();
+        assert!(name.starts_with("starttech-container-down-") && name.ends_with("-drill"), "{name}");
     }
     let said = platform.expect(64, &["--local", "container-dead", "--yes"]);
     assert!(said.contains("did you mean container-died?"), "{said}");

@@ -4,6 +4,7 @@
 use std::borrow::Cow;
 
 use crate::logs::clean::clean;
+use crate::logs::event::trace::Trace;
 use crate::logs::redact::Redactor;
 
 /// So many lines are told.
@@ -24,24 +25,18 @@ pub fn last(text: &[u8], redactor: Option<&Redactor>) -> Vec<String> {
     let mut lines: Vec<&[u8]> = text.rsplit(|byte| *byte == b'\n').take(WANTED).collect();
     lines.reverse();
     let mut told = Vec::new();
-    let mut in_key = false;
+    let mut key: Option<Trace> = None;
     for line in lines {
         let line = String::from_utf8_lossy(line.get(..LOOKED_AT).unwrap_or(line));
         let line = clean(&line);
         // The lines of a key look like nothing by themselves; its first is blacked out like any secret.
-        in_key &= is_base64(&line) || line.contains("-----END ");
-        if in_key && redactor.is_some() {
-            in_key = is_base64(&line);
+        if redactor.is_some() && key.as_mut().is_some_and(|key| key.goes_on_with(&line)) {
             continue;
         }
-        in_key = line.contains("PRIVATE KEY-----") && !line.contains("-----END ");
+        key = Trace::opened_by(&line).filter(Trace::is_key);
         told.push(shortened(&redactor.map_or(Cow::Borrowed(&*line), |redactor| redactor.redact(&line))));
     }
     told.split_off(told.len().saturating_sub(MOST))
-}
-
-fn is_base64(line: &str) -> bool {
-    line.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=\r".contains(&byte))
 }
 
 fn shortened(line: &str) -> String {
@@ -69,7 +64,7 @@ mod tests {
         assert_eq!(last(b"password=hunter2", None), ["password=hunter2"], "the operator may switch it off");
         let key = format!(
             "-----BEGIN RSA PRIVATE KEY-----\n{}-----END RSA PRIVATE KEY-----\n",
-            "MIIEow\n".repeat(51)
+            format!("{}\n", "MIIEow+/".repeat(8)).repeat(51)
         );
         let lines = last(format!("before\n{key}after\n").as_bytes(), Some(&redactor));
         assert_eq!(lines, ["before", "***", "after"]);

@@ -60,6 +60,9 @@ pub struct Group {
     pub members: Vec<Member>,
     /// It belongs to an earlier message.
     pub continued: bool,
+    /// Others of its alarm were told before and last: the alarm was in ALARM, or stays so.
+    #[serde(default)]
+    pub others: bool,
 }
 
 /// Whether something begins or ends.

@@ -4,6 +4,7 @@
 //! All that must outlast a restart can be written down. Knows neither Docker nor how a message looks. What is silenced
 //! goes its own way, in `state/silenced.rs`.
 
+mod alarm;
 mod explained;
 mod forming;
 mod hour;
@@ -121,7 +122,7 @@ struct Open {
     /// When that began which ends it if it lasts.
     #[serde(default)]
     back_ns: Option<i64>,
-    /// Its beginning was told: else nobody wants to hear of its end.
+    /// Its beginning was told, or that of what it took the place of: else nobody wants to hear of its end.
     told: bool,
     #[serde(default)]
     silent: Silent,
@@ -142,6 +143,7 @@ impl State {
     /// Something begins, or happens again.
     pub fn begin(&mut self, incident: Incident, settings: &Settings, now_ns: i64) -> Noted {
         let (name, at_ns) = (incident.container.name.clone(), incident.at_ns);
+        let mut told = false;
         let mut cause = incident.cause.clone();
         // One that could not be started is found so again and again, and has not died.
         if matches!(cause, Cause::Died { .. } | Cause::OutOfMemory) {
@@ -153,9 +155,10 @@ impl State {
                 let minutes = u32::try_from(settings.loop_ns / MINUTE).unwrap_or(u32::MAX);
                 cause = Cause::RestartLoop { deaths, minutes };
                 // It takes the place of what was told of the first death.
-                self.open.retain(|open| !open.is(Family::Down, &name));
+                let death = self.open.extract_if(.., |open| open.is(Family::Down, &name)).last();
                 self.take_back(Step::Begin, Family::Down, &name);
-                self.take_back(Step::End, Family::Down, &name);
+                let ending = self.take_back(Step::End, Family::Down, &name);
+                told = death.or(ending).is_some_and(|death| death.told);
             }
         }
         if let Some(by) = self.explains(&cause, now_ns) {
@@ -180,7 +183,7 @@ impl State {
             again: 0,
             ends,
             back_ns: None,
-            told: false,
+            told,
             silent: Silent::default(),
         };
         self.form(Step::Begin, open, member, (at_ns, now_ns));
@@ -242,19 +245,21 @@ impl State {
         }
         self.storms.retain(|_, until_ns| *until_ns > now_ns);
         self.told.retain(|_, told_ns| now_ns - *told_ns < LATELY);
-        for formed in self.forming.extract_if(.., |forming| forming.due_ns() <= now_ns).collect::<Vec<_>>() {
-            let Forming { group, all, .. } = formed;
+        let formed = self.forming.extract_if(.., |forming| forming.due_ns() <= now_ns);
+        let mut formed: VecDeque<_> = formed.collect();
+        while let Some(Forming { mut group, all, .. }) = formed.pop_front() {
             if self.is_silenced(group.cause.rule(), now_ns) {
                 self.keep_silent(group, all);
                 continue;
             }
+            group.others = self.others(&group, &all, formed.iter());
             let told = self.may_send(&group, settings);
             if group.step == Step::Begin {
                 self.told.insert(group.cause.rule().to_owned(), now_ns);
                 if group.count >= STORM || group.continued {
                     self.storms.insert(group.cause.rule().to_owned(), now_ns + STORM_QUIET);
                 }
-                self.keep_open(all.into_iter().map(|open| Open { told, ..open }));
+                self.keep_open(all.into_iter().map(|open| Open { told: told || open.told, ..open }));
             }
             if told {
                 messages.push(Message::Group(Box::new(group)));
@@ -375,8 +380,8 @@ impl State {
             Step::Begin if continued => (STORM_QUIET, STORM_LONGEST),
             Step::Begin => (QUIET, FIRST),
         };
-        let group =
-            Group { step, cause: of.cause.clone(), at_ns, count: 1, members: vec![member], continued };
+        let cause = of.cause.clone();
+        let group = Group { step, cause, at_ns, count: 1, members: vec![member], continued, others: false };
         let (since_ns, last_ns) = (now_ns, now_ns);
         self.forming.push(Forming { group, since_ns, last_ns, all: vec![of], quiet, longest });
     }

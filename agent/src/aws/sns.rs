@@ -234,6 +234,7 @@ mod tests {
             count: 2,
             members: Vec::new(),
             continued: false,
+            others: false,
         };
         let body = serde_json::to_vec(&Message::Group(Box::new(group))).unwrap();
         let destination = Destination { group: "starttech-alarms".to_owned(), stream: "alerts".to_owned() };

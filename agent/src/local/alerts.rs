@@ -70,8 +70,15 @@ mod tests {
         let place = Place { instance_id: "laptop".to_owned(), ..Place::default() };
         let sink = Alerts::new(root.path(), false, place, || 0);
         let cause = Cause::OutOfMemory;
-        let group =
-            Group { step: Step::End, cause, at_ns: 0, count: 3, members: Vec::new(), continued: false };
+        let group = Group {
+            step: Step::End,
+            cause,
+            at_ns: 0,
+            count: 3,
+            members: Vec::new(),
+            continued: false,
+            others: false,
+        };
         let outgoing = Outgoing {
             destination: Destination { group: "t".to_owned(), stream: "alerts".to_owned() },
             body: Bytes::from(serde_json::to_vec(&Message::Group(Box::new(group))).unwrap()),

@@ -1,6 +1,6 @@
-//! Lines become events: a panic or a stack trace, printed as many lines, is one event.
+//! Lines become events: a panic or a stack trace, printed as many lines, is one event, and so is a private key.
 //!
-//! Each pipe is joined for itself. A line that cannot begin a trace passes at once; one that may
+//! Each pipe is joined for itself. A line that cannot begin one passes at once; one that may
 //! is held until the next line of its pipe, or [`HOLD`], shows whether it goes on. Which lines
 //! belong together is told by [`trace`]. Knows nothing of what becomes of an event.
 
@@ -54,7 +54,7 @@ struct Held {
 }
 
 impl Assembler {
-    /// Joins traces if `multiline`; else every line is an event.
+    /// Joins traces if `multiline`; else every line is an event, but for those of a key.
     pub fn new(multiline: bool) -> Self {
         Self { multiline, stdout: None, stderr: None }
     }
@@ -82,7 +82,7 @@ impl Assembler {
             return;
         }
         match Trace::opened_by(&text) {
-            Some(trace) if self.multiline && line.part.is_none() => {
+            Some(trace) if (self.multiline || trace.is_key()) && line.part.is_none() => {
                 *slot = Some(Held {
                     text: match text {
                         Cow::Borrowed(text) => text.to_owned(),
@@ -158,9 +158,12 @@ mod tests {
     use crate::logs::cursor::FileId;
 
     fn assemble(lines: &[(&str, Pipe, i64)]) -> Vec<String> {
+        assemble_by(Assembler::new(true), lines)
+    }
+
+    fn assemble_by(mut assembler: Assembler, lines: &[(&str, Pipe, i64)]) -> Vec<String> {
         #[expect(clippy::disallowed_methods, reason = "any instant will do")]
         let now = Instant::now();
-        let mut assembler = Assembler::new(true);
         let mut events = Vec::new();
         let start = Position::File {
             file: FileId { inode: 1, head: 0, head_len: 0, born_ns: None },
@@ -228,6 +231,45 @@ mod tests {
         ] {
             assert_eq!(stderr(&format!("before\n{trace}\nafter")), ["before", trace, "after"]);
         }
+    }
+
+    /// As one it is a secret that can be known.
+    #[test]
+    fn a_private_key_is_one_event() {
+        let (full, short) = ("MIIEow+/".repeat(8), "x1y2==");
+        for (first, head, last) in [
+            ("-----BEGIN RSA PRIVATE KEY-----", "", "-----END RSA PRIVATE KEY-----"),
+            ("key: -----BEGIN PRIVATE KEY-----", "", "-----END PRIVATE KEY-----"),
+            (
+                "-----BEGIN EC PRIVATE KEY-----",
+                "\nProc-Type: 4,ENCRYPTED\nDEK-Info: AES-128-CBC,0a1b\n",
+                "-----END EC PRIVATE KEY-----",
+            ),
+            (
+                "-----BEGIN PGP PRIVATE KEY BLOCK-----",
+                "\nVersion: 1\n",
+                "-----END PGP PRIVATE KEY BLOCK-----",
+            ),
+            ("  -----BEGIN OPENSSH PRIVATE KEY-----", "", "  -----END OPENSSH PRIVATE KEY-----"),
+            ("-----BEGIN PRIVATE KEY-----\r", "", "-----END PRIVATE KEY-----"),
+        ] {
+            let key = format!("{first}{head}\n  {full}\n{full}\n{short}\n{last}");
+            let events = stderr(&format!("before\n{key}\nMIIE\nafter"));
+            assert_eq!(events.len(), 4, "{events:?}");
+            assert_eq!((&*events[0], &*events[2], &*events[3]), ("before", "MIIE", "after"));
+            assert!(events[1].contains("BEGIN") && events[1].ends_with(last), "{events:?}");
+        }
+        // One that is only spoken of swallows nothing, and one that is broken off only what is of it.
+        let spoken = "wants -----BEGIN PRIVATE KEY-----\nlistening\nstopping";
+        assert_eq!(stderr(spoken), spoken.lines().collect::<Vec<_>>());
+        let broken = format!("-----BEGIN PRIVATE KEY-----\n{full}\n2026/01/26 19:45:10 on");
+        assert_eq!(stderr(&broken)[1], "2026/01/26 19:45:10 on");
+        let apart = [("panic: a", Pipe::Stderr, 0), ("b", Pipe::Stderr, 0)];
+        assert_eq!(assemble_by(Assembler::new(false), &apart).len(), 2);
+        let key = [("-----BEGIN PRIVATE KEY-----", Pipe::Stderr, 0), (full.as_str(), Pipe::Stderr, 0)];
+        assert_eq!(assemble_by(Assembler::new(false), &key).len(), 1, "whatever is said of traces");
+        let public = format!("-----BEGIN PUBLIC KEY-----\n{full}");
+        assert_eq!(stderr(&public).len(), 2, "it is none");
     }
 
     #[test]

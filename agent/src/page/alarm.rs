@@ -35,7 +35,7 @@ pub struct Standing {
 /// What the daemon told, of its own.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Told {
-    /// `starttech-container-died-i-0123-web`
+    /// `starttech-container-down-i-0123`
     pub name: String,
     /// `ALARM` or `OK`.
     pub state: String,

@@ -17,6 +17,12 @@ impl Written {
             self.mail
         );
         let mut document: Value = serde_json::from_str(&self.machine).unwrap_or_default();
+        // The alarm of that name may ring in earnest, and the drill's end is not its end.
+        for member in ["AlarmName", "AlarmArn"] {
+            if let Some(Value::String(name)) = document.get_mut(member) {
+                name.push_str("-drill");
+            }
+        }
         for member in ["NewStateReason", "AlarmDescription"] {
             if let Some(Value::String(text)) = document.get_mut(member) {
                 *text = format!("{MARK}asked for by {asker}. {text}");

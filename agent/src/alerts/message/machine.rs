@@ -17,12 +17,16 @@ const REASON: usize = 1000;
 const NAMED: usize = 20;
 
 pub(super) fn write(message: &Message, place: &Place, late_ns: Option<i64>) -> String {
-    let (rule, new, old) = match message {
-        Message::Group(group) if group.step == Step::Begin => (group.cause.rule(), "ALARM", "OK"),
-        Message::Group(group) => (group.cause.rule(), "OK", "ALARM"),
+    let (alarm, old, new) = match message {
+        Message::Group(group) => {
+            let without = if group.others { "ALARM" } else { "OK" };
+            let (old, new) = if group.step == Step::Begin { (without, "ALARM") } else { ("ALARM", without) };
+            (group.cause.alarm(), old, new)
+        }
         Message::Summary { .. } => ("alerts-held-back", "ALARM", "ALARM"),
     };
-    let name = name(message, place, rule);
+    // Who gets many of these keeps them apart by this name, and CloudWatch's own alarms have others.
+    let name = format!("{}-{alarm}-{}", place.prefix, place.instance_id);
     let reason = match message {
         Message::Group(group) => reason(group, place),
         Message::Summary { .. } => message.title(),
@@ -45,7 +49,7 @@ pub(super) fn write(message: &Message, place: &Place, late_ns: Option<i64>) -> S
         "InsufficientDataActions": [],
     });
     if let (Message::Group(group), Some(document)) = (message, document.as_object_mut()) {
-        document.insert("Trigger".to_owned(), trigger(group, place, rule));
+        document.insert("Trigger".to_owned(), trigger(group, place));
         document.insert("StartTech".to_owned(), more(group, place, late_ns.is_some()));
     }
     document.to_string()
@@ -59,22 +63,9 @@ fn reason(group: &Group, place: &Place) -> String {
             format!(" {}", names.join(", "))
         }
     };
-    format!("{} on {}.{explained}", group.title(), place.instance_id)
-}
-
-/// Who gets many of these keeps them apart by this name, and `CloudWatch`'s own alarms have others.
-/// `starttech-container-died-i-0123456789abcdef0-web`
-fn name(message: &Message, place: &Place, rule: &str) -> String {
-    let of = match message {
-        Message::Group(group) => match (&group.cause, group.members.as_slice()) {
-            (Cause::Threshold(crossed), _) => crossed.of.clone(),
-            (_, [only]) if group.count == 1 => Some(only.name.clone()),
-            _ => None,
-        },
-        Message::Summary { .. } => None,
-    };
-    let of = of.map(|of| format!("-{}", one_line(&of, 60))).unwrap_or_default();
-    format!("{}-{rule}-{}{of}", place.prefix, place.instance_id)
+    let lasts =
+        if group.others && group.step == Step::End { " Others that were told before last." } else { "" };
+    format!("{} on {}.{lasts}{explained}", group.title(), place.instance_id)
 }
 
 fn description(message: &Message) -> &'static str {
@@ -117,7 +108,7 @@ fn crossed(alarm: &Alarm, mut dimensions: Vec<Value>) -> Value {
     trigger
 }
 
-fn trigger(group: &Group, place: &Place, rule: &str) -> Value {
+fn trigger(group: &Group, place: &Place) -> Value {
     let mut dimensions = vec![json!({ "value": place.instance_id, "name": "InstanceId" })];
     if let Cause::Threshold(of) = &group.cause {
         return crossed(&of.alarm, dimensions);
@@ -126,7 +117,7 @@ fn trigger(group: &Group, place: &Place, rule: &str) -> Value {
         dimensions.push(json!({ "value": only.name, "name": "ContainerName" }));
     }
     json!({
-        "MetricName": rule,
+        "MetricName": group.cause.rule(),
         "Namespace": "StartTech/Events",
         "StatisticType": "Statistic",
         "Statistic": "SUM",

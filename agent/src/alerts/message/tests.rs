@@ -36,7 +36,15 @@ fn incident(name: &str, cause: Cause) -> Incident {
 
 fn group(members: Vec<Member>, cause: Cause) -> Message {
     let count = u32::try_from(members.len()).unwrap();
-    Message::Group(Box::new(Group { step: Step::Begin, cause, at_ns: T0, count, members, continued: false }))
+    Message::Group(Box::new(Group {
+        step: Step::Begin,
+        cause,
+        at_ns: T0,
+        count,
+        members,
+        continued: false,
+        others: false,
+    }))
 }
 
 fn one(cause: &Cause) -> Message {
@@ -83,14 +91,14 @@ fn a_death_as_machines_read_it() {
     let document: serde_json::Value = serde_json::from_str(&written.machine).unwrap();
     expect![[r#"
         {
-          "AlarmName": "starttech-container-out-of-memory-i-0123456789abcdef0-starttech-backend",
+          "AlarmName": "starttech-container-down-i-0123456789abcdef0",
           "AlarmDescription": "Told by starttech-agent on the host itself, from Docker's events.",
           "AWSAccountId": "123456789012",
           "NewStateValue": "ALARM",
           "NewStateReason": "\"starttech-backend\" was killed: out of memory on i-0123456789abcdef0. The kernel killed it because the memory it may use, or the host's, was used up.",
           "StateChangeTime": "2027-01-15T08:03:04.000+0000",
           "Region": "EU (Ireland)",
-          "AlarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:starttech-container-out-of-memory-i-0123456789abcdef0-starttech-backend",
+          "AlarmArn": "arn:aws:cloudwatch:eu-west-1:123456789012:alarm:starttech-container-down-i-0123456789abcdef0",
           "OldStateValue": "OK",
           "OKActions": [],
           "AlarmActions": [],
@@ -177,8 +185,15 @@ const MINUTES_20: i64 = 20 * 60 * SECOND;
 fn an_end_and_a_summary_are_short() {
     let cause = Cause::Died { exit_code: 1, starved: false };
     let member = Member::ended("web", T0, &cause, 2, Change::Up, T0 + 3 * 60 * SECOND);
-    let ended =
-        Group { step: Step::End, cause, at_ns: T0, count: 1, members: vec![member], continued: false };
+    let ended = Group {
+        step: Step::End,
+        cause,
+        at_ns: T0,
+        count: 1,
+        members: vec![member],
+        continued: false,
+        others: false,
+    };
     let written = Message::Group(Box::new(ended)).write(&place(), T0);
     assert_eq!(written.subject, "OK: \"web\" is up again after 3 min on i-0123456789abcdef0");
     assert!(written.mail.contains("died (exit 1). Meanwhile it died 2 more times."), "{}", written.mail);
@@ -330,7 +345,7 @@ fn a_threshold_as_people_read_it() {
 fn a_threshold_as_machines_read_it() {
     let written = threshold(&[], None).write(&place(), T0 + SECOND);
     let document: serde_json::Value = serde_json::from_str(&written.machine).unwrap();
-    assert_eq!(document["AlarmName"], "starttech-disk-full-i-0123456789abcdef0-/data");
+    assert_eq!(document["AlarmName"], "starttech-disk-full-i-0123456789abcdef0");
     expect![[r#"
         {
           "MetricName": "disk_used_percent",

@@ -6,6 +6,7 @@ use super::*;
 use crate::alerts::threshold::Crossed;
 use crate::logs::Container;
 
+mod alarm;
 mod silenced;
 
 const T0: i64 = 1_800_000_000 * SECOND;

@@ -1,17 +1,23 @@
 //! Which lines make up one stack trace: Go's panics, gin's recovered panics, and those of Python,
-//! the JVM, JavaScript and Rust.
+//! the JVM, JavaScript and Rust; and which make up one private key, of which no line looks like a secret by itself.
 //!
 //! Judges one line after the other; holds no text.
 
 /// The lines of a message before its first frame, at most: a trace that shows no frame by then is
 /// none, and must not swallow what follows.
 const HEAD_LINES: u32 = 64;
+/// A key's lines of base64 have 64 characters, or a few more; a word of a log that looks like one has not.
+/// <https://www.rfc-editor.org/rfc/rfc7468#section-2>
+const KEY_LINE: usize = 40;
+/// What may stand between a key's first line and its base64, encrypted or `OpenPGP`'s.
+/// <https://www.rfc-editor.org/rfc/rfc1421#section-4.6> <https://www.rfc-editor.org/rfc/rfc9580#section-6.2.2>
+const KEY_HEADERS: [&str; 6] = ["Proc-Type: ", "DEK-Info: ", "Version: ", "Comment: ", "Hash: ", "Charset: "];
 
 /// A trace that goes on or may go on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Trace {
     kind: Kind,
-    /// A frame was seen: what is no frame now ends it.
+    /// A frame was seen, or a line of a key: what is none now ends it.
     framed: bool,
     lines: u32,
 }
@@ -24,11 +30,18 @@ enum Kind {
     Rust,
     /// Java, JavaScript, .NET: a line that names an error, then indented frames.
     Frames,
+    /// A PEM block that holds a private key.
+    Key,
+    /// What its last line has ended.
+    Ended,
 }
 
 impl Trace {
     /// The trace that a line may begin.
     pub fn opened_by(text: &str) -> Option<Self> {
+        if begins_a_key(text) {
+            return Some(Self { kind: Kind::Key, framed: false, lines: 0 });
+        }
         let kind = match text.as_bytes().first()? {
             // The commonest first characters of lines that never begin one.
             b'{' | b'[' | b' ' | b'\t' => return None,
@@ -52,6 +65,11 @@ impl Trace {
             _ => return None,
         };
         Some(Self { kind, framed: text.starts_with("goroutine "), lines: 0 })
+    }
+
+    /// Whether it is a private key, and no trace.
+    pub fn is_key(&self) -> bool {
+        self.kind == Kind::Key
     }
 
     /// Whether the next line of the pipe belongs to it.
@@ -90,8 +108,29 @@ impl Trace {
                             .iter()
                             .any(|p| inner.starts_with(p)))
             }
+            Kind::Key => {
+                let inner = text.trim();
+                if inner.starts_with("-----END ") {
+                    self.kind = Kind::Ended;
+                    return true;
+                }
+                let headed = inner.is_empty() || KEY_HEADERS.iter().any(|header| inner.starts_with(header));
+                let coded = inner.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"+/=".contains(&byte));
+                let full = coded && inner.len() >= KEY_LINE;
+                let goes_on = full || if self.framed { coded } else { headed };
+                self.framed |= full;
+                goes_on
+            }
+            Kind::Ended => false,
         }
     }
+}
+
+/// `-----BEGIN RSA PRIVATE KEY-----`, whatever stands before it, and nothing behind it.
+fn begins_a_key(text: &str) -> bool {
+    let text = text.trim_end();
+    (text.ends_with("PRIVATE KEY-----") || text.ends_with("PRIVATE KEY BLOCK-----"))
+        && text.contains("-----BEGIN ")
 }
 
 /// `main.(*store).save(0x0, …)`, `exit status 2`, and what the runtime prints between.

@@ -3,7 +3,7 @@
 use super::*;
 use crate::alerts::silence::Silence;
 
-fn silence(state: &mut State, rule: &str, until_ns: i64) {
+pub(super) fn silence(state: &mut State, rule: &str, until_ns: i64) {
     let silence =
         Silence { rule: rule.to_owned(), since_ns: T0, until_ns, reason: None, by: Some("root".to_owned()) };
     state.silences.add(silence, T0).unwrap();

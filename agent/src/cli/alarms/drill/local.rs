@@ -85,6 +85,7 @@ fn message(cause: &Cause, step: Step, at_ns: i64) -> Message {
         count: 1,
         members: vec![member],
         continued: false,
+        others: false,
     }))
 }
 
