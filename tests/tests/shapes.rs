@@ -78,6 +78,11 @@ const LINES: &[(&str, &[&str])] = &[
         "Authorization: Bearer eyJhbGciOiJIUzI1NiJ9.eyJzdWIiOiI0MiJ9.c2lnbmF0dXJlLW9mLXRlc3Q",
         &["Authorization: Bearer ***"],
     ),
+    // Line by line, as a program prints a file.
+    ("-----BEGIN RSA PRIVATE KEY-----", &["***"]),
+    ("MIIEowIBAAKCAQEAx1y2MIIEowIBAAKCAQEAx1y2MIIEowIBAAKCAQEAx1y2abcd", &[]),
+    ("x1y2z3==", &[]),
+    ("-----END RSA PRIVATE KEY-----", &[]),
     ("the token is expired", &["the token is expired"]),
 ];
 
