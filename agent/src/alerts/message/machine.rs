@@ -64,7 +64,7 @@ fn reason(group: &Group, place: &Place) -> String {
         }
     };
     let lasts =
-        if group.others && group.step == Step::End { " Others that were told before last." } else { "" };
+        if group.others && group.step == Step::End { " Others of this alarm are still open." } else { "" };
     format!("{} on {}.{lasts}{explained}", group.title(), place.instance_id)
 }
 
